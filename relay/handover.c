@@ -280,8 +280,7 @@ has_said_that_it_accepts(struct handover *handover)
 
 	watch_want(&handover->watch, WATCH_NOTHING);
 	shutdown(handover->fd, SHUT_RD);
-	return handover->state == PASSING && receive(handover, &kind) &&
-	    kind == HANDOVER_ACCEPTING;
+	return handover->state == PASSING && receive(handover, &kind) && kind == HANDOVER_ACCEPTING;
 }
 
 bool

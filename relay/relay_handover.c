@@ -22,7 +22,7 @@ enum {
 	SPREAD_LEAST_MS = 500, /* over which agents move, and more where there are many */
 	SPREAD_MOST_MS = 8000,
 	SESSIONS_A_MS = 2,
-	MOVE_MS = 5000, /* what the last one may take then */
+	MOVE_MS = 5000,    /* what the last one may take then */
 	ACCEPT_MS = 10000, /* what the other process may take to say that it accepts */
 	LOOK_MS = 50,
 	LISTENERS_MOST = 4096,
@@ -80,8 +80,7 @@ give_up(struct relay *relay)
 static void
 tell_to_accept(struct relay *relay)
 {
-	if (clock_ms() < relay->handover_ms &&
-	    session_table_count(relay->shared.session_table) > 0)
+	if (clock_ms() < relay->handover_ms && session_table_count(relay->shared.session_table) > 0)
 		return;
 	relay->handover_is_told = handover_tell(relay->shared.handover, HANDOVER_ACCEPT, -1);
 }

@@ -22,7 +22,7 @@ enum {
 	PATIENCE_MS = 10000, /* for the answer, and then for each message */
 	ANSWER_BYTES = 4096,
 	LISTENERS_MOST = 4096,
-	TURN_MOST = 64, /* connections that are taken in a turn */
+	TURN_MOST = 64,  /* connections that are taken in a turn */
 	DEATH_MS = 2000, /* between the end of a process's sockets and its own */
 };
 

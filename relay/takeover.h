@@ -27,7 +27,7 @@ enum takeover_event {
 	TAKEOVER_CONN,      /* passed: take it with takeover_take_conn() */
 	TAKEOVER_ACCEPT,    /* accept from now on, and say so with takeover_accepting() */
 	TAKEOVER_CANCELLED, /* by the older one, which goes on as before */
-	TAKEOVER_OVER,      /* the older one has ended; before TAKEOVER_ACCEPT its process has died */
+	TAKEOVER_OVER, /* the older one has ended; before TAKEOVER_ACCEPT its process has died */
 };
 
 /* EX_OK with NULL: no relay runs there.  EX_OK: all has come.  Else the exit code with a sentence.  It waits

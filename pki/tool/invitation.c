@@ -239,7 +239,8 @@ invitation_forget(struct store *store, int64_t now)
 	    "(SELECT id FROM invitation WHERE ends_at < ?)",
 	    "i", before);
 
-	return code ? code : store_do(store, "DELETE FROM invitation WHERE ends_at < ?", "i", before);
+	return code ? code
+		    : store_do(store, "DELETE FROM invitation WHERE ends_at < ?", "i", before);
 }
 
 int

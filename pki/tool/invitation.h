@@ -17,7 +17,12 @@
 #include "pki/tool/names.h"
 #include "pki/tool/record.h"
 
-enum { INVITATION_HASH = 32, INVITATION_S = 86400, INVITATION_MOST_S = 30 * 86400, INVITATION_KEPT_S = 90 * 86400 };
+enum {
+	INVITATION_HASH = 32,
+	INVITATION_S = 86400,
+	INVITATION_MOST_S = 30 * 86400,
+	INVITATION_KEPT_S = 90 * 86400
+};
 
 struct invitation {
 	int64_t id, issuer; /* of the CA */
