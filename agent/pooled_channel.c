@@ -19,7 +19,7 @@
 enum { DIAL_MS = 10000, SHAKE_MS = 10000, KEEP_MS = 2000, WORKING_MS = 300, ERROR_TEXT = 320 };
 
 struct pooled_channel {
-	bool is_parked;
+	bool is_parked, is_short;
 	struct loop *loop;
 	struct agent_session_ref *ref;
 	struct proxy_dial *dial;
@@ -146,6 +146,7 @@ on_connected(void *arg, struct stream *stream, const char *error)
 	struct pooled_channel *pooled = arg;
 	struct tls *tls;
 
+	pooled->is_short = !stream && proxy_dial_is_short(pooled->dial);
 	pooled->dial = NULL;
 	if (!stream) {
 		over(pooled, error);
@@ -246,4 +247,10 @@ const char *
 pooled_channel_error(const struct pooled_channel *pooled)
 {
 	return pooled->error;
+}
+
+bool
+pooled_channel_is_short(const struct pooled_channel *pooled)
+{
+	return pooled->is_short;
 }

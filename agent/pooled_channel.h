@@ -56,6 +56,8 @@ struct agent_session_ref *pooled_channel_session(const struct pooled_channel *);
 struct channel *pooled_channel_channel(const struct pooled_channel *);
 bool pooled_channel_is_parked(const struct pooled_channel *);
 const char *pooled_channel_error(const struct pooled_channel *);
+/* In POOLED_OVER: this host lacks what a dial wants, and nobody else is to blame. */
+bool pooled_channel_is_short(const struct pooled_channel *);
 extern const char pooled_channel_displaced[]; /* the sentence for POOLED_DISPLACED */
 
 #endif

@@ -23,6 +23,7 @@
 enum {
 	DIAL_MS = 10000,
 	GREETING_MS = 10000,
+	UNABLE_MS = 100,
 };
 
 struct relay_session {
@@ -35,6 +36,7 @@ struct relay_session {
 	struct proxy_dial *dial;
 	struct session *session;
 	struct peer_check relay_check;
+	uint64_t unable_at_ms; /* when the relay was last told so */
 	bool is_up, serves_all, has_stopped_dialling, has_dropped_channels, has_place;
 	uint16_t place;
 	unsigned pool_share;
@@ -94,6 +96,18 @@ fill_pool(struct relay_session *rs)
 		timer_set(&rs->refill, pause_ms);
 }
 
+/* A burst of dials fails together. */
+static void
+tell_unable(struct relay_session *rs)
+{
+	uint64_t now = clock_ms();
+
+	if (rs->is_up && now >= rs->unable_at_ms + UNABLE_MS) {
+		rs->unable_at_ms = now;
+		session_unable(rs->session);
+	}
+}
+
 static void
 on_refill(void *arg)
 {
@@ -109,6 +123,9 @@ relay_session_on_report(
 	if (!rs)
 		return; /* the session is over */
 	switch (report) {
+	case CHANNEL_REPORT_UNABLE:
+		tell_unable(rs);
+		/* fallthrough */
 	case CHANNEL_REPORT_FAILED:
 		log_event(channel_pool_failed(&rs->ref->pool, clock_ms()) ? LOG_WARNING : LOG_DEBUG,
 		    "channel-failed", error, log_str("relay", rs->relay));
@@ -277,6 +294,7 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	case SESSION_HELLO:
 	case SESSION_ANNOUNCE:
 	case SESSION_WITHDRAW:
+	case SESSION_UNABLE:
 	case SESSION_PONG:
 		break; /* only a relay gets these */
 	}

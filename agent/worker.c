@@ -185,6 +185,14 @@ begin_flow(struct agent_worker *worker, struct pooled_channel *channel)
 		memory_short("a flow");
 }
 
+static enum channel_report
+report_of(const struct pooled_channel *channel)
+{
+	if (pooled_channel_is_parked(channel))
+		return CHANNEL_REPORT_LOST;
+	return pooled_channel_is_short(channel) ? CHANNEL_REPORT_UNABLE : CHANNEL_REPORT_FAILED;
+}
+
 static void
 on_channel(void *arg, struct pooled_channel *channel, enum pooled_channel_event event)
 {
@@ -202,9 +210,7 @@ on_channel(void *arg, struct pooled_channel *channel, enum pooled_channel_event 
 	case POOLED_DISPLACED:
 		break;
 	case POOLED_OVER:
-		report_end(order,
-		    pooled_channel_is_parked(channel) ? CHANNEL_REPORT_LOST : CHANNEL_REPORT_FAILED,
-		    pooled_channel_error(channel));
+		report_end(order, report_of(channel), pooled_channel_error(channel));
 		pooled_channel_free(channel);
 		break;
 	}
@@ -229,7 +235,7 @@ dial(void *data)
 		LIST_INSERT_HEAD(&worker->orders, order, link);
 	else {
 		memory_short("a channel that was to be dialled");
-		report_end(order, CHANNEL_REPORT_FAILED, "memory is short");
+		report_end(order, CHANNEL_REPORT_UNABLE, "memory is short");
 	}
 }
 

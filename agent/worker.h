@@ -26,6 +26,7 @@ struct agent_session_ref;
  * was used and replaced, it hears nothing: the pool has the numbers. */
 enum channel_report {
 	CHANNEL_REPORT_FAILED, /* a dial did not come through */
+	CHANNEL_REPORT_UNABLE, /* nor did this one, since this host lacks what it wants */
 	CHANNEL_REPORT_LOST,   /* a parked channel was closed by the relay */
 };
 

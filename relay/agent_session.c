@@ -184,6 +184,10 @@ on_session(void *arg, enum session_event event, const union session_frame *frame
 	case SESSION_DRAIN:
 		on_drain(self);
 		break;
+	case SESSION_UNABLE:
+		session_ref_set_mute(self->session_ref, true);
+		pool_disappoint(session_ref_pool(self->session_ref));
+		break;
 	case SESSION_PONG:
 		agent_session_answers(self);
 		agent_session_twin_lives(self);

@@ -211,7 +211,11 @@ on_answer(void *arg, struct channel *channel)
 	flow->way->request = NULL;
 	if (!channel) {
 		flow->way->failed_count++;
-		retry(flow, "the agent's session is gone or drains, and no channel comes", true);
+		retry(flow,
+		    pool_is_over(session_ref_pool(flow->session_ref))
+			? "the agent's session is gone or drains, and no channel comes"
+			: "the agent lacks descriptors, ports or memory to open a channel",
+		    true);
 		return;
 	}
 	flow->way->channel = channel;

@@ -598,17 +598,23 @@ next_to_disappoint(struct pool *pool)
 	return request;
 }
 
+void
+pool_disappoint(struct pool *pool)
+{
+	struct pool_request *request;
+
+	while ((request = next_to_disappoint(pool)))
+		answer(request, NULL);
+}
+
 /* Nobody will wait from now on. */
 static void
 disappoint_all(struct pool *pool, bool *reason)
 {
-	struct pool_request *request;
-
 	pthread_mutex_lock(&pool->lock);
 	*reason = true;
 	pthread_mutex_unlock(&pool->lock);
-	while ((request = next_to_disappoint(pool)))
-		answer(request, NULL);
+	pool_disappoint(pool);
 }
 
 void
@@ -672,6 +678,17 @@ pool_cancel(struct pool_request *request)
 	pthread_mutex_unlock(&pool->lock);
 	if (queued)
 		free_request(request);
+}
+
+bool
+pool_is_over(struct pool *pool)
+{
+	bool is_over;
+
+	pthread_mutex_lock(&pool->lock);
+	is_over = pool->closed || pool->drains;
+	pthread_mutex_unlock(&pool->lock);
+	return is_over;
 }
 
 unsigned

@@ -95,7 +95,8 @@ struct pool_entry {
 struct pool_asker {
 	struct loop *loop;
 	const struct address *client; /* for whom; borrowed for the call of pool_take() */
-	/* In the asker's loop; the channel wants channel_attach(). NULL: the session is gone, or drains. */
+	/* In the asker's loop; the channel wants channel_attach(). NULL: the session is gone, or drains, or its
+	 * agent cannot dial. */
 	void (*on_answer)(void *arg, struct channel *);
 	/* A detached channel that came after pool_cancel(). */
 	void (*discard)(struct channel *);
@@ -109,6 +110,9 @@ void pool_release(struct pool *);
 /* The session is gone: parked channels are dropped, and whoever waits or asks later is answered
  * NULL. */
 void pool_close(struct pool *);
+/* No channel comes at the moment, because the agent lacks what a dial wants: whoever waits is answered NULL
+ * at once.  Who comes later waits. */
+void pool_disappoint(struct pool *);
 /* No channel will be dialled any more, because agent or relay drains: whoever waits is answered NULL at once,
  * and so is who finds none parked from now on.  Harmless twice. */
 void pool_drain(struct pool *);
@@ -136,6 +140,8 @@ void pool_distrust(struct pool *);
 void pool_yield(struct pool *);
 /* Whether it keeps others out with more than `least` parked. */
 bool pool_is_too_big(struct pool *, uint64_t least);
+/* It was closed, or drains. */
+bool pool_is_over(struct pool *);
 unsigned pool_parked(struct pool *);
 unsigned pool_waiting(struct pool *);
 

@@ -612,3 +612,16 @@ frame_decode_resumed(struct cursor in, struct frame_resumed *out)
 	out->is_resumed = word != 0;
 	return word <= 1 && cursor_end(&in);
 }
+
+size_t
+frame_encode_unable(uint8_t *out)
+{
+	struct writer w = frame_begin(out, FRAME_UNABLE);
+	return frame_end(&w);
+}
+
+bool
+frame_decode_unable(struct cursor in)
+{
+	return cursor_end(&in);
+}

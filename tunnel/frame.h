@@ -69,6 +69,7 @@ enum frame_type {
 	FRAME_FACTS = 0x82,         /* agent -> relay, before a hello without room for facts */
 	FRAME_RESUMED = 0x83,       /* relay -> agent, after a welcome with FACT_RESUMING */
 	FRAME_WITHDRAW_MANY = 0x84, /* agent -> relay, after a welcome with FACT_WITHDRAW_MANY */
+	FRAME_UNABLE = 0x85,        /* agent -> relay */
 };
 
 /* Bits in `features`. */
@@ -246,6 +247,7 @@ size_t frame_encode_fail(uint8_t *out, const struct frame_goodbye *);
 size_t frame_encode_working(uint8_t *out);
 size_t frame_encode_again(uint8_t *out, const struct frame_again *);
 size_t frame_encode_resumed(uint8_t *out, const struct frame_resumed *);
+size_t frame_encode_unable(uint8_t *out);
 /* The facts of a hello whose oldest version has none: they go before it. */
 size_t frame_encode_facts(uint8_t *out, const struct frame_hello *);
 
@@ -281,6 +283,7 @@ bool frame_decode_refused_many(struct cursor, struct frame_refused_many *);
 bool frame_decode_working(struct cursor);
 bool frame_decode_again(struct cursor, struct frame_again *);
 bool frame_decode_resumed(struct cursor, struct frame_resumed *);
+bool frame_decode_unable(struct cursor);
 
 /* The next one of a decoded frame of several; False, or FRAME_WRONG: there is none left. */
 enum frame_sense frame_next_announce(struct cursor *announcements, struct frame_announce *);

@@ -614,3 +614,10 @@ session_resumed(struct session *s, bool is_resumed)
 	uint8_t out[FRAME_BYTES];
 	send_up(s, out, frame_encode_resumed(out, &(struct frame_resumed){ is_resumed }));
 }
+
+void
+session_unable(struct session *s)
+{
+	uint8_t out[FRAME_BYTES];
+	send_up(s, out, frame_encode_unable(out));
+}

@@ -34,8 +34,9 @@ enum session_event {
 	SESSION_NEED,
 	SESSION_AGAIN,   /* agent: what was refused with this code may be announced again */
 	SESSION_RESUMED, /* agent: the answer that its welcome has promised */
-	SESSION_DRAIN,   /* either */
-	SESSION_PONG,    /* a probe by session_probe() was answered */
+	SESSION_UNABLE, /* relay: the agent lacks what a dial wants; nobody need wait for a channel */
+	SESSION_DRAIN, /* either */
+	SESSION_PONG,  /* a probe by session_probe() was answered */
 	/* After session_watch_silence(): the peer has been silent for this time, although it was asked;
 	 * and then something has come from it all the same. */
 	SESSION_SILENT,
@@ -96,6 +97,8 @@ void session_drain(struct session *, const struct frame_drain *);
 void session_again(struct session *, enum code);
 /* Relay, after a welcome that has promised it. */
 void session_resumed(struct session *, bool is_resumed);
+/* Agent: this host lacks what a dial wants. */
+void session_unable(struct session *);
 /* Sends a ping now, which SESSION_PONG answers (does the old session of a takeover live?). */
 void session_probe(struct session *);
 

@@ -48,6 +48,7 @@ static const struct frame_rule {
 	[FRAME_FACTS] = { TO_RELAY, GREETING, 1, SESSION_HELLO },
 	[FRAME_RESUMED] = { TO_AGENT, UP, 2, SESSION_RESUMED },
 	[FRAME_WITHDRAW_MANY] = { TO_RELAY, UP, 2, SESSION_WITHDRAW },
+	[FRAME_UNABLE] = { TO_RELAY, UP, 1, SESSION_UNABLE },
 };
 
 /* NULL when this type does not belong into a session, or not yet in this version. */
@@ -95,6 +96,8 @@ decode(struct session *s, enum frame_type type, struct cursor body, union receiv
 		return fine(frame_decode_need(body, &owners->need));
 	case FRAME_AGAIN:
 		return fine(frame_decode_again(body, &owners->again));
+	case FRAME_UNABLE:
+		return fine(frame_decode_unable(body));
 	case FRAME_ACCEPTED:
 		return fine(frame_decode_accepted(body, &out->accepted));
 	case FRAME_REFUSED:
@@ -336,6 +339,7 @@ handle(struct session *s, enum frame_type type, union received *in)
 	case FRAME_DRAIN:
 	case FRAME_AGAIN:
 	case FRAME_RESUMED:
+	case FRAME_UNABLE:
 		session_emit(s, rules[type].event, owners);
 		break;
 	case FRAME_GOODBYE:

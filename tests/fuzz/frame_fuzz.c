@@ -99,6 +99,22 @@ encode_working(uint8_t *out, unsigned version, const union fuzzed_frame *any)
 	return frame_encode_working(out);
 }
 
+static bool
+decode_unable(struct cursor in, unsigned version, union fuzzed_frame *any)
+{
+	(void)version;
+	(void)any;
+	return frame_decode_unable(in);
+}
+
+static size_t
+encode_unable(uint8_t *out, unsigned version, const union fuzzed_frame *any)
+{
+	(void)version;
+	(void)any;
+	return frame_encode_unable(out);
+}
+
 static const struct fuzzed_kind {
 	bool (*decode)(struct cursor, unsigned version, union fuzzed_frame *);
 	size_t (*encode)(uint8_t *, unsigned version, const union fuzzed_frame *);
@@ -118,6 +134,7 @@ static const struct fuzzed_kind {
 	[FRAME_READY] = { decode_ready, encode_ready },
 	[FRAME_FAIL] = { decode_goodbye, encode_fail },
 	[FRAME_WORKING] = { decode_working, encode_working },
+	[FRAME_UNABLE] = { decode_unable, encode_unable },
 	[FRAME_AGAIN] = { decode_again, encode_again },
 	[FRAME_FACTS] = { decode_facts, encode_facts },
 	[FRAME_RESUMED] = { decode_resumed, encode_resumed },

@@ -675,6 +675,30 @@ nobody_waits_for_a_channel_while_it_drains(void **state)
 	pool_release(pool);
 }
 
+/* Its agent cannot dial at the moment; what comes later is not told before it is tried. */
+static void
+whoever_waits_is_disappointed_and_who_comes_later_waits(void **state)
+{
+	struct pool *pool = new_pool(8, NULL);
+	struct asker waiting, late;
+	struct owner a;
+
+	(void)state;
+	ask(pool, &waiting);
+	pool_disappoint(pool);
+	settle();
+	assert_int_equal(waiting.answers, 1);
+	assert_null(waiting.got);
+	ask(pool, &late);
+	settle();
+	assert_int_equal(late.answers, 0);
+	park(pool, &a, there, 1);
+	settle();
+	assert_ptr_equal(late.got, fake(1));
+	pool_close(pool);
+	pool_release(pool);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -685,6 +709,7 @@ main(void)
 		TEST(gives_a_worker_its_own_before_others_that_are_as_good),
 		TEST(who_finds_none_waits_and_the_agent_is_told),
 		TEST(nobody_waits_for_a_channel_while_it_drains),
+		TEST(whoever_waits_is_disappointed_and_who_comes_later_waits),
 		TEST(a_channel_lost_on_its_way_is_replaced),
 		TEST(who_gives_up_is_not_answered),
 		TEST(is_too_big_when_more_than_the_least_is_in_the_way),

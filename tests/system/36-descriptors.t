@@ -259,4 +259,26 @@ def an_agents_want_of_descriptors_is_not_its_upstreams(scene):
 	equal(agent.events("upstream-unhealthy"), [])
 
 
+@test
+def nobody_waits_for_an_agent_that_cannot_dial(scene):
+	relay = scene.relay()
+	identity, upstream = authority().agent("agent", SERVED), scene.upstream(echo)
+	short = scene.agent(relay, [passthrough(SERVED, upstream)], identity, "short")
+	relay.wait_parked()
+	whole, wire = allow(short, 1), hello(SERVED)
+	for _ in range(5):	# the first four use what is parked
+		with dial(relay.port, wire) as client:
+			equal(alert_of(client), 80)
+	refused = relay.wait_event("flow-refused", count=5)[-1]
+	check("the agent lacks descriptors" in refused["error"] and refused["attempts"] == 1, refused)
+	other = scene.agent(relay, [passthrough(SERVED, upstream)], identity, "other")
+	for _ in range(5):
+		with dial(relay.port, wire) as client:
+			equal(read_exactly(client, len(wire)), wire, "what the other one sends")
+	allow(short, whole)
+	other.stop()
+	with dial(relay.port, wire) as client:
+		equal(read_exactly(client, len(wire)), wire, "once it can dial again")
+
+
 main()

@@ -840,6 +840,10 @@ small_frames_of_version_2_have_their_bytes(void **state)
 	assert_memory_equal(bytes, "\x00\x01\x13", 3);
 	assert_true(frame_decode_working(cursor_over(bytes, 0)));
 	assert_false(frame_decode_working(cursor_over(bytes, 1)));
+	assert_int_equal(frame_encode_unable(bytes), 3);
+	assert_int_equal(bytes[2], FRAME_UNABLE);
+	assert_true(frame_decode_unable(cursor_over(bytes, 0)));
+	assert_false(frame_decode_unable(cursor_over(bytes, 1)));
 }
 
 int
