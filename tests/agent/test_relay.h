@@ -231,6 +231,7 @@ test_relay_on_session(void *arg, enum session_event event, const union session_f
 	case SESSION_NEED:
 	case SESSION_AGAIN:
 	case SESSION_RESUMED:
+	case SESSION_UNABLE:
 	case SESSION_PONG:
 	case SESSION_SILENT:
 	case SESSION_HEARD:
