@@ -47,13 +47,18 @@ static int
 scan(const struct command_line *line, int count, char **arguments, const char **values)
 {
 	struct option options[COMMAND_OPTIONS_MOST + 1] = { 0 };
-	int got;
+	int got, config = -1;
 
-	for (int i = 0; i < line->option_count; i++)
+	for (int i = 0; i < line->option_count; i++) {
+		if (strcmp(line->options[i].name, "config") == 0)
+			config = i;
 		options[i] = (struct option){ line->options[i].name, required_argument, NULL, i };
+	}
 	optind = 0; /* glibc: from the start, whatever was read before */
 	opterr = 0;
-	while ((got = getopt_long(count, arguments, ":", options, NULL)) != -1) {
+	while (
+	    (got = getopt_long(count, arguments, config < 0 ? ":" : ":c:", options, NULL)) != -1) {
+		got = got == 'c' ? config : got;
 		if (got == ':')
 			return command_fail(
 			    line->command, EX_USAGE, "%s needs a value", arguments[optind - 1]);

@@ -16,7 +16,7 @@ enum { COMMAND_OPTIONS_MOST = 24 };
 
 /* An option with one value. */
 struct command_option {
-	const char *name; /* without its "--" */
+	const char *name; /* without its "--"; "config" is -c, too */
 	bool is_required, is_file;
 	int needs; /* the index of the option that must be given, too; its own: no other */
 };

@@ -1,6 +1,8 @@
 /* `valise-agent tls`: turns a command line into the settings of one endpoint. */
 #include "agent/oneshot.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -11,6 +13,7 @@
 #include "base/log.h"
 #include "base/proxy.h"
 #include "base/units.h"
+#include "pki/crl_store.h"
 
 enum oneshot_option {
 	URL,
@@ -31,16 +34,19 @@ enum oneshot_option {
 	PROXY_URL,
 	PROXY_USER,
 	PROXY_PASSWORD,
+	CONFIG,
 	OPTIONS
 };
 
+static const char usual_config[] = VALISE_SYSCONFDIR "/valise/agent.yml";
+
 static const struct command_option option_rows[OPTIONS] = {
 	[URL] = { "url", true, false, URL },
-	[RELAY] = { "relay", true, false, RELAY },
-	[RELAY_CA] = { "relay-ca", true, true, RELAY_CA },
-	[RELAY_CRL] = { "relay-crl", false, true, RELAY_CRL },
-	[AGENT_CRT] = { "agent-crt", true, true, AGENT_CRT },
-	[AGENT_KEY] = { "agent-key", true, true, AGENT_KEY },
+	[RELAY] = { "relay", false, false, RELAY_CA },
+	[RELAY_CA] = { "relay-ca", false, true, AGENT_CRT },
+	[RELAY_CRL] = { "relay-crl", false, true, RELAY },
+	[AGENT_CRT] = { "agent-crt", false, true, AGENT_KEY },
+	[AGENT_KEY] = { "agent-key", false, true, RELAY },
 	[CRT] = { "crt", false, true, KEY },
 	[KEY] = { "key", false, true, CRT },
 	[MUTUAL_CAS] = { "mutual-tls-cas", false, true, CRT },
@@ -53,6 +59,7 @@ static const struct command_option option_rows[OPTIONS] = {
 	[PROXY_URL] = { "proxy", false, false, PROXY_URL },
 	[PROXY_USER] = { "proxy-user", false, false, PROXY_PASSWORD },
 	[PROXY_PASSWORD] = { "proxy-password-file", false, true, PROXY_USER },
+	[CONFIG] = { "config", false, true, CONFIG },
 };
 
 static const struct command_line command_line = {
@@ -136,24 +143,106 @@ fill_relay(struct conf_items *relays, const char *values[OPTIONS])
 	*relays = (struct conf_items){ relay, 1 };
 }
 
-static void
-fill(struct agent_settings *settings, const char *values[OPTIONS], const char *upstream)
+/* Who the agent is, and where its relays are. */
+static int
+fill_identity(struct agent_settings *settings, const char *values[OPTIONS])
 {
-	const struct command_proxy proxy = proxy_of(values);
-
 	settings->version = 1;
 	settings->workers = command_copy("auto");
 	fill_relay(&settings->connect_url, values);
 	command_list(&settings->connect_cas, values[RELAY_CA], "");
 	command_list(&settings->connect_crls, values[RELAY_CRL], "");
-	settings->acme_dir = state_dir_of(values);
 	settings->certificate = command_copy(values[AGENT_CRT]);
 	settings->private_key = command_copy(values[AGENT_KEY]);
-	command_fill_proxy(&settings->proxy, &proxy);
 	settings->heartbeat_ms = 10000;
 	settings->tolerance_ms = 15000;
 	settings->pool_most = 256;
 	settings->limits.handshakes = 256;
+	return 0;
+}
+
+/* The CRLs that the service fetches and keeps are files like any others here. */
+static int
+use_kept_crls(struct agent_settings *settings)
+{
+	struct conf_texts *urls = &settings->connect_crl_url, *crls = &settings->connect_crls;
+	size_t count = crls->count + urls->count;
+	char path[PATH_MAX];
+
+	crls->items = reallocarray(crls->items, count, sizeof *crls->items);
+	crls->marks = reallocarray(crls->marks, count, sizeof *crls->marks);
+	if (count > 0 && (!crls->items || !crls->marks))
+		abort(); /* only start-up may do this */
+	for (size_t i = 0; i < urls->count; i++) {
+		crl_store_path(settings->state_dir, urls->items[i], path);
+		if (access(path, R_OK) < 0)
+			return command_fail("tls", EX_NOINPUT,
+			    "%s, the CRLs of agent.connect_crl_url: %s; valise-agent run fetches them",
+			    path, strerror(errno));
+		crls->items[crls->count] = command_copy(path);
+		crls->marks[crls->count++] = urls->marks[i];
+	}
+	return 0;
+}
+
+#define LEAVE(member) \
+	do { \
+		left.member = settings->member; \
+		memset(&settings->member, 0, sizeof left.member); \
+	} while (0)
+
+/* What is the service's own. */
+static void
+leave_rest(struct agent_settings *settings)
+{
+	struct agent_settings left = { 0 };
+
+	LEAVE(connect_crl_url);
+	LEAVE(renew);
+	LEAVE(state_dir);
+	LEAVE(admin_socket);
+	LEAVE(endpoints);
+	LEAVE(forwards);
+	LEAVE(probe);
+	LEAVE(limits);
+	LEAVE(log);
+	settings->limits.handshakes = left.limits.handshakes;
+	agent_settings_wipe(&left);
+}
+
+static int
+read_identity(struct agent_settings *settings, const char *values[OPTIONS])
+{
+	const char *path = values[CONFIG] ? values[CONFIG] : usual_config;
+	int code;
+
+	if (access(path, F_OK) < 0)
+		return command_fail("tls", EX_USAGE,
+		    "give --relay, --relay-ca, --agent-crt and --agent-key; they would else come "
+		    "from %s, which valise-agent join writes, and is not there",
+		    path);
+	code = agent_settings_read(settings, path, stderr);
+	if (code == 0 && settings->connect_url.count == 0)
+		code = command_fail(
+		    "tls", EX_CONFIG, "%s names no relay (agent.connect_url); add it", path);
+	if (code == 0)
+		code = use_kept_crls(settings);
+	leave_rest(settings);
+	return code;
+}
+
+static int
+fill(struct agent_settings *settings, const char *values[OPTIONS], const char *upstream)
+{
+	const struct command_proxy proxy = proxy_of(values);
+	int code =
+	    values[RELAY] ? fill_identity(settings, values) : read_identity(settings, values);
+
+	if (code != 0)
+		return code;
+	settings->acme_dir = state_dir_of(values);
+	if (proxy.url)
+		command_fill_proxy(&settings->proxy, &proxy);
 	settings->log.level = LOG_INFO;
 	settings->log.format = LOG_AUTO;
 	settings->endpoints.items = calloc(1, sizeof(struct endpoint_settings));
@@ -161,6 +250,7 @@ fill(struct agent_settings *settings, const char *values[OPTIONS], const char *u
 		abort();
 	settings->endpoints.count = 1;
 	fill_endpoint(settings->endpoints.items, values, upstream);
+	return 0;
 }
 
 static int
@@ -172,7 +262,10 @@ check_values(const char *values[OPTIONS], const char *upstream)
 
 	if (!url_endpoint(name, values[URL], error))
 		return command_fail("tls", EX_USAGE, "--url %s %s", values[URL], error);
-	if (!url_relay(host, values[RELAY], error))
+	if (values[CONFIG] && values[RELAY])
+		return command_fail("tls", EX_USAGE,
+		    "--config says where the relay is; take --relay away, or --config");
+	if (values[RELAY] && !url_relay(host, values[RELAY], error))
 		return command_fail("tls", EX_USAGE, "--relay %s %s", values[RELAY], error);
 	if (!url_upstream(&url, upstream, error))
 		return command_fail("tls", EX_USAGE, "%s %s", upstream, error);
@@ -197,9 +290,10 @@ oneshot_read(struct agent_settings *settings, int count, char **arguments)
 	memset(settings, 0, sizeof *settings);
 	if (code == 0)
 		code = check_values(values, upstream);
+	if (code == 0)
+		code = fill(settings, values, upstream);
 	if (code != 0)
 		return code;
-	fill(settings, values, upstream);
 	agent_settings_check(settings, &report);
 	return report.errors == 0 ? 0 : EX_USAGE;
 }

@@ -111,6 +111,37 @@ def our_own_expired_certificate_is_a_fact(scene):
 	equal(daemon.wait(), 77, "exit status")
 
 
+def by_configuration(scene, path, upstream, *more):
+	return scene._add(Daemon("oneshot", [PROGRAMS["agent"], "tls", upstream, "--url", f"tls://{NAME}", "-c", path, *more],
+		scene.dir), False)
+
+
+@test
+def who_it_is_may_come_from_the_configuration(scene):
+	relay = scene.relay()
+	certificate = authority().agent("both-agent", NAME, "first.example.com")
+	service = scene.agent(relay, [passthrough("first.example.com", scene.upstream(echo))], certificate)
+	upstream = scene.tls_upstream(http, NAME)
+	serving(by_configuration(scene, service.config_path, upstream.url))
+	status, out, err = curl(relay.port, NAME, authority().root)
+	equal((status, out), (0, b"hello"), err)
+	check(service.alive() and not service.events("session-lost"), "the service goes on beside it")
+	equal([e["server_name"] for e in relay.events("endpoint-up")], ["first.example.com", NAME])
+
+
+@test
+def where_who_it_is_comes_from_is_said_once(scene):
+	relay = scene.relay()
+	service = scene.agent(relay, [passthrough(NAME, scene.upstream(echo))], authority().agent("quick-agent", NAME))
+	missing = f"{scene.dir}/none.yml"
+	for argv, code, words in ((["-c", service.config_path, "--relay", "x:1"], 64, "--relay needs --relay-ca"),
+			(["-c", missing], 66, f"--config {missing}: No such file"),
+			([], 64, "valise-agent join writes")):
+		status, _, err = run(PROGRAMS["agent"], "tls", "8080", "--url", f"tls://{NAME}", *argv)
+		equal(status, code, err)
+		check(words in err, err)
+
+
 @test
 def needs_no_state_directory(scene):
 	relay = scene.relay()

@@ -216,6 +216,14 @@ def an_agent_fetches_by_https_and_by_a_proxy(scene):
 		what="a client comes in")
 	equal({told["url"] for told in status_of(agent)["crl_urls"]}, {secure.url, far}, "told")
 	check(not any("error" in told for told in status_of(agent)["crl_urls"]), "no errors")
+	beside = scene._add(Daemon("beside", [PROGRAMS["agent"], "tls", "tcp://127.0.0.1:9", "--url", f"tls://{NAME}",
+		"-c", agent.config_path], scene.dir), False).start(wait_ready=False)
+	beside.wait_text("endpoint-up")
+	agent.stop()
+	shutil.rmtree(f"{agent.settings['agent']['state_dir']}/crls")
+	status, _, err = run(*beside.argv)
+	equal(status, 66, err)
+	check("the CRLs of agent.connect_crl_url: No such file" in err, err)
 
 
 @test
