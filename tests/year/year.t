@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """A whole year by one wall clock that is stepped (faketime), with real timers: a relay, two agents, an authority that
-serves, and clients that come all the time.  Nobody touches anything: certificates, CRLs, the relay's own and the
-authority's own certificate renew, and no flow fails.  Then the authority is switched off: people are warned first, and
+serves, an ACME CA, and clients that come all the time.  Nobody touches anything: certificates, CRLs, the relay's own, the
+authority's own and an ACME certificate renew, and no flow fails.  Then the authority is switched off: people are warned first, and
 the service lives on exactly as long as its CRLs promise.
 
 YEAR_DAYS, YEAR_STEP (hours) and YEAR_PAUSE (seconds a step) make it shorter or longer."""
@@ -23,7 +23,7 @@ STEP_S = int(os.environ.get("YEAR_STEP", "6")) * 3600
 PAUSE_S = float(os.environ.get("YEAR_PAUSE", "1"))
 DAY_S = 86400
 LIBRARY = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
-SEALED, OPEN = "sealed.example.com", "open.example.com"
+SEALED, OPEN, PUBLIC = "sealed.example.com", "open.example.com", "public.example.com"
 
 
 class Calendar:
@@ -68,14 +68,20 @@ class World:
 		self.relay = self.ruled(scene.relay(start=False, log={"level": "info"}, connect={"certificate": certificate,
 			"private_key": key, "agent_cas": self.pki.cas("agent"), "agent_crls": [],
 			"agent_crl_url": f"{self.url}/crl/agents.pem", "renew": renew}))
-		upstream = scene.tls_upstream(echo, SEALED)
-		self.agents = [self.agent(scene, "one", passthrough(SEALED, upstream), renew),
-			self.agent(scene, "two", terminate(OPEN, scene.upstream(echo)), renew)]
+		upstream, plain = scene.tls_upstream(echo, SEALED), scene.upstream(echo)
+		self.ca = AcmeCa(self)
+		self.agents = [self.agent(scene, "one", [passthrough(SEALED, upstream)], renew),
+			self.agent(scene, "two", [terminate(OPEN, plain), {"name": "public", "url": f"tls://{PUBLIC}", "upstream": plain.url,
+				"agent_tls_termination": {"acme": self.ca.settings}}], renew)]
 		self.daemons = [self.serve, self.relay, *self.agents]
+		self.roots = f"{scene.dir}/roots.pem"
+		with open(self.roots, "w") as file:
+			for path in (authority().root, self.ca.root):
+				file.write(open(path).read())
 
-	def agent(self, scene, label, endpoint, renew):
-		files = self.own(label, self.pki.agent(label, endpoint["url"].removeprefix("tls://")))
-		return self.ruled(scene.agent(self.relay, [endpoint], files, label=label, start=False, log={"level": "info"},
+	def agent(self, scene, label, endpoints, renew):
+		files = self.own(label, self.pki.agent(label, *(endpoint["url"].removeprefix("tls://") for endpoint in endpoints)))
+		return self.ruled(scene.agent(self.relay, endpoints, files, label=label, start=False, log={"level": "info"},
 			agent={"connect_cas": self.pki.cas("relay"), "connect_crls": [],
 				"connect_crl_url": f"{self.url}/crl/relays.pem", "renew": renew}))
 
@@ -97,6 +103,8 @@ class World:
 				daemon.wait_event("crl-fetched", count=2)
 		for agent in self.agents:
 			self.scene.wait_serving(agent)
+		self.agents[1].wait_event("acme-issued")
+		self.agents[1].wait_event("endpoint-up", server_name=PUBLIC)
 
 	def step(self):
 		self.calendar.set(self.calendar.ahead_s + STEP_S)
@@ -114,12 +122,31 @@ class World:
 		return len(daemon.events("certificate-renewed"))
 
 
+class AcmeCa:
+	"""acme_ca.py, by the clock of all."""
+
+	def __init__(self, world):
+		self.dir = f"{world.scene.dir}/acme"
+		os.mkdir(self.dir)
+		port, self.root = free_port(), f"{self.dir}/root.crt"
+		self.process = subprocess.Popen([sys.executable, "tests/year/acme_ca.py", str(port), str(world.relay.port), self.dir],
+			env=dict(os.environ, **world.calendar.environment))
+		world.scene.keep(self)
+		until(lambda: os.path.exists(self.root), what="the ACME CA has a root")
+		self.settings = {"directory": f"https://localhost:{port}/dir", "contact": "admin@example.com", "terms_agreed": True,
+			"cas": self.root, "caa_resolver": "127.0.0.1:9"}
+
+	def close(self):
+		self.process.kill()
+		self.process.wait()
+
+
 class Visitors:
 	"""A program that comes all the time, with the same clock; what failed stands in a file, a line each."""
 
 	def __init__(self, world, root):
 		self.path = f"{world.scene.dir}/visitors"
-		self.process = subprocess.Popen([sys.executable, "tests/year/visitors.py", str(world.relay.port), root, self.path, SEALED, OPEN],
+		self.process = subprocess.Popen([sys.executable, "tests/year/visitors.py", str(world.relay.port), root, self.path, SEALED, OPEN, PUBLIC],
 			env=dict(os.environ, **world.calendar.environment))
 
 	def told(self):
@@ -160,12 +187,14 @@ def lives_without_anybody(world, visitors):
 		check(world.renewals(agent) >= DAYS // 61, f"{agent.label}: {world.renewals(agent)} renewals")
 		equal(agent.events("renewal-failed"), [], f"renewals of {agent.label} that failed")
 	check(world.renewals(world.relay) >= DAYS // 290, "the relay's certificate was renewed")
+	issued = len(world.agents[1].events("acme-issued"))
+	check(issued > DAYS // 61, f"{issued} certificates by ACME")
 	for daemon in world.daemons[1:]:
 		code, said = world.check(daemon)
 		equal(code, 0, f"exit status of {daemon.label}'s check, which says: {said}")
 		equal(daemon.events("certificate-expires"), [], f"what {daemon.label} says of certificates that end")
 	print(f"# {served} flows in {world.calendar.day:.0f} days, none failed; renewals: " +
-		", ".join(f"{d.label} {world.renewals(d)}" for d in world.daemons[1:]))
+		", ".join(f"{d.label} {world.renewals(d)}" for d in world.daemons[1:]) + f"; {issued} certificates by ACME")
 
 
 def dies_when_it_was_promised(world, visitors):
@@ -190,7 +219,7 @@ def dies_when_it_was_promised(world, visitors):
 def comes_back_by_itself(world):
 	world.serve.start()
 	deadline = time.monotonic() + 120
-	visitors = Visitors(world, authority().root)
+	visitors = Visitors(world, world.roots)
 	while time.monotonic() < deadline:
 		world.step()
 		served, failed = visitors.told()
@@ -207,7 +236,7 @@ def a_year_goes_by_and_nobody_touches_anything(scene):
 		skip("no libfaketimeMT")
 	world = World(scene)
 	world.start()
-	visitors = Visitors(world, authority().root)
+	visitors = Visitors(world, world.roots)
 	until(lambda: visitors.told()[0] > 2, what="clients are served")
 	lives_without_anybody(world, visitors)
 	dies_when_it_was_promised(world, visitors)
