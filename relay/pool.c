@@ -5,10 +5,6 @@
  * decided its fate until its owner has heard of it.  A request is QUEUED until
  * an entry is found for it, then COMING until it is answered; it is QUEUED again
  * where that channel was lost on its way.  All moves are made under the pool's lock.
- *
- * Lines are made when somebody has to wait.  One stays for as long as a request of
- * it lives, so that a request whose channel was lost on its way comes back to its
- * head without memory.
  */
 #include "relay/pool.h"
 
@@ -18,34 +14,19 @@
 #include <stdlib.h>
 #include "base/address.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "relay/fair_lines.h"
 
 enum { LOOKED_AT = 16, AS_GOOD_MS = 2000 };
 
 enum request_state { QUEUED, COMING, CANCELLED, REQUEST_STATES };
 
-/* Requests wait in the line of their host, which has its turns in the line of its network, and that in the
- * line of all. */
-struct pool_line {
-	struct hash_link link;
-	TAILQ_ENTRY(pool_line) turn; /* while somebody waits in it */
-	struct pool_line *above;     /* held; NULL: this is the line of all */
-	struct prefix block;
-	TAILQ_HEAD(, pool_line) turns;       /* lines below where somebody waits, the next first */
-	TAILQ_HEAD(, pool_request) requests; /* of a host, the longest waiting first */
-	uint64_t waiting;                    /* here and below */
-	unsigned held;                       /* by requests, and lines below */
-};
-
 struct pool_request {
 	struct call call;
-	TAILQ_ENTRY(pool_request) link;
+	struct fair_waiter place;
 	struct pool *pool;
-	struct pool_line *line; /* from the first time on that it has to wait; held */
 	struct pool_asker asker;
-	struct ip_address client;
 	enum request_state state;
 	struct channel *channel;
 };
@@ -55,8 +36,7 @@ struct pool {
 	atomic_uint held;
 	struct pool_settings settings;
 	TAILQ_HEAD(pool_entries, pool_entry) entries; /* the most recently verified first */
-	struct table lines;                           /* of hosts and networks */
-	struct pool_line all;
+	struct fair_lines lines;                      /* of requests */
 	unsigned parked;
 	uint64_t trusted_from_ms; /* what was verified before is not */
 	bool closed, drains;
@@ -97,7 +77,7 @@ pool_new(const struct pool_settings *settings)
 {
 	struct pool *pool = calloc(1, sizeof *pool);
 
-	if (!pool || !table_init(&pool->lines)) {
+	if (!pool || !fair_lines_init(&pool->lines, settings->most_waiting)) {
 		free(pool);
 		return NULL;
 	}
@@ -107,8 +87,6 @@ pool_new(const struct pool_settings *settings)
 	atomic_init(&pool->held, 1);
 	pthread_mutex_init(&pool->lock, NULL);
 	TAILQ_INIT(&pool->entries);
-	TAILQ_INIT(&pool->all.turns);
-	pool->all.held = 1;
 	return pool;
 }
 
@@ -125,7 +103,7 @@ pool_release(struct pool *pool)
 	if (!pool || atomic_fetch_sub(&pool->held, 1) > 1)
 		return;
 	usage_release(pool->settings.usage);
-	table_wipe(&pool->lines);
+	fair_lines_wipe(&pool->lines);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
 }
@@ -149,147 +127,26 @@ count_out(struct pool *pool)
 		usage_leave(pool->settings.usage, USAGE_PARKED);
 }
 
-/* ---- lines; all under the lock ---- */
+/* ---- requests ---- */
 
-static bool
-has_block(const struct hash_link *at, const void *block)
-{
-	return prefix_equals(&container_of(at, const struct pool_line, link)->block, block);
-}
-
-/* The line of this block, held; NULL when memory is short. */
-static struct pool_line *
-line_of(struct pool *pool, const struct prefix *block, struct pool_line *above)
-{
-	uint64_t hash = prefix_hash(block, pool->lines.key);
-	struct hash_link *at = table_find(&pool->lines, hash, has_block, block);
-	struct pool_line *line = at ? container_of(at, struct pool_line, link) : NULL;
-
-	if (!line && (line = calloc(1, sizeof *line))) {
-		line->block = *block;
-		line->above = above;
-		above->held++;
-		TAILQ_INIT(&line->turns);
-		TAILQ_INIT(&line->requests);
-		table_add(&pool->lines, &line->link, hash);
-	}
-	if (line)
-		line->held++;
-	return line;
-}
-
-static void
-line_release(struct pool *pool, struct pool_line *line)
-{
-	while (line && --line->held == 0) {
-		struct pool_line *above = line->above;
-
-		table_remove(&pool->lines, &line->link);
-		free(line);
-		line = above;
-	}
-}
-
-/* Gives the request the line of its host; false when memory is short. */
-static bool
-find_line(struct pool *pool, struct pool_request *request)
-{
-	const struct address client = address_of_ip(&request->client);
-	const struct prefix network = prefix_block(&client, BLOCK_NETWORK);
-	const struct prefix host = prefix_block(&client, BLOCK_HOST);
-	struct pool_line *above;
-
-	if (request->line)
-		return true;
-	above = line_of(pool, &network, &pool->all);
-	if (above)
-		request->line = line_of(pool, &host, above);
-	line_release(pool, above);
-	return request->line;
-}
-
-/* No line may be longer than the places that those above it have left. */
-static bool
-is_too_long(const struct pool *pool, const struct pool_line *line)
-{
-	uint64_t most = pool->settings.most_waiting, sum = 0;
-
-	for (; line; line = line->above)
-		sum += line->waiting;
-	return most > 0 && sum >= most;
-}
-
-/* One more waits in this line, behind the others of the line above or before them. */
-static void
-wait_in(struct pool_line *line, bool is_next)
-{
-	bool has_turn = line->waiting++ > 0;
-
-	if (has_turn && is_next)
-		TAILQ_REMOVE(&line->above->turns, line, turn);
-	if (is_next)
-		TAILQ_INSERT_HEAD(&line->above->turns, line, turn);
-	else if (!has_turn)
-		TAILQ_INSERT_TAIL(&line->above->turns, line, turn);
-}
-
-/* It is the next one if it had a channel already. */
+/* Under the lock: it waits, as the next one if it had a channel already. */
 static void
 enqueue(struct pool *pool, struct pool_request *request)
 {
 	bool is_next = request->state == COMING;
-	struct pool_line *line = request->line;
 
-	if (is_next)
-		TAILQ_INSERT_HEAD(&line->requests, request, link);
-	else
-		TAILQ_INSERT_TAIL(&line->requests, request, link);
 	move_request(request, QUEUED);
-	for (; line->above; line = line->above)
-		wait_in(line, is_next);
-	pool->all.waiting++;
+	fair_lines_enter(&pool->lines, &request->place, is_next);
 }
 
-static void
-dequeue(struct pool *pool, struct pool_request *request)
-{
-	struct pool_line *line = request->line;
-
-	TAILQ_REMOVE(&line->requests, request, link);
-	for (; line->above; line = line->above)
-		if (--line->waiting == 0)
-			TAILQ_REMOVE(&line->above->turns, line, turn);
-	pool->all.waiting--;
-}
-
-/* Out of the line below whose turn it is, which goes behind the others. */
-static struct pool_line *
-next_below(struct pool_line *line)
-{
-	struct pool_line *next = TAILQ_FIRST(&line->turns);
-
-	TAILQ_REMOVE(&line->turns, next, turn);
-	TAILQ_INSERT_TAIL(&line->turns, next, turn);
-	return next;
-}
-
-/* NULL when nobody waits. */
+/* Under the lock.  NULL when nobody waits. */
 static struct pool_request *
 dequeue_next(struct pool *pool)
 {
-	struct pool_line *line = &pool->all;
-	struct pool_request *request;
+	struct fair_waiter *next = fair_lines_next(&pool->lines);
 
-	if (line->waiting == 0)
-		return NULL;
-	while (!TAILQ_EMPTY(&line->turns))
-		line = next_below(line);
-	request = TAILQ_FIRST(&line->requests);
-	dequeue(pool, request);
-	return request;
+	return next ? container_of(next, struct pool_request, place) : NULL;
 }
-
-/* ---- requests ---- */
 
 static void
 free_request(struct pool_request *request)
@@ -297,7 +154,7 @@ free_request(struct pool_request *request)
 	struct pool *pool = request->pool;
 
 	pthread_mutex_lock(&pool->lock);
-	line_release(pool, request->line);
+	fair_lines_forget(&pool->lines, &request->place);
 	pthread_mutex_unlock(&pool->lock);
 	pool_release(pool);
 	free(request);
@@ -370,6 +227,21 @@ call_owner(struct pool_entry *entry)
 
 enum outcome { FOUND, WAITS, NEVER, UNWANTED, TOO_LONG, NO_MEMORY };
 
+/* Under the lock. */
+static enum outcome
+wait(struct pool *pool, struct pool_request *request)
+{
+	static const enum outcome outcomes[] = {
+		[FAIR_FINE] = WAITS, [FAIR_TOO_LONG] = TOO_LONG, [FAIR_NO_MEMORY] = NO_MEMORY
+	};
+	enum fair_verdict verdict =
+	    fair_lines_admit(&pool->lines, &request->place, request->state == QUEUED);
+
+	if (verdict == FAIR_FINE)
+		enqueue(pool, request);
+	return outcomes[verdict];
+}
+
 /* Finds an entry for the request or lets it wait; with TOO_LONG and NO_MEMORY it is as it was. Who is to be
  * called is called after the lock. */
 static enum outcome
@@ -390,13 +262,8 @@ seek(struct pool *pool, struct pool_request *request)
 	} else if (pool->drains) {
 		outcome = NEVER;
 		move_request(request, COMING);
-	} else if (!find_line(pool, request)) {
-		outcome = NO_MEMORY;
-	} else if (request->state == QUEUED && is_too_long(pool, request->line)) {
-		outcome = TOO_LONG;
 	} else {
-		outcome = WAITS;
-		enqueue(pool, request);
+		outcome = wait(pool, request);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	switch (outcome) {
@@ -642,7 +509,7 @@ new_request(struct pool *pool, const struct pool_asker *asker)
 		return NULL;
 	request->asker = *asker;
 	request->asker.client = NULL;
-	request->client = ip_address_of(asker->client);
+	request->place.client = ip_address_of(asker->client);
 	request->pool = hold(pool);
 	return request;
 }
@@ -673,7 +540,7 @@ pool_cancel(struct pool_request *request)
 	pthread_mutex_lock(&pool->lock);
 	queued = request->state == QUEUED;
 	if (queued)
-		dequeue(pool, request);
+		fair_lines_leave(&pool->lines, &request->place);
 	move_request(request, CANCELLED);
 	pthread_mutex_unlock(&pool->lock);
 	if (queued)
@@ -715,7 +582,7 @@ pool_waiting(struct pool *pool)
 	unsigned waiting;
 
 	pthread_mutex_lock(&pool->lock);
-	waiting = (unsigned)pool->all.waiting;
+	waiting = (unsigned)fair_lines_waiting(&pool->lines);
 	pthread_mutex_unlock(&pool->lock);
 	return waiting;
 }

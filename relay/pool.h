@@ -3,15 +3,8 @@
  * wait for one.  Shared by all workers, and by all clients of the session's
  * endpoints.
  *
- * Who waits stands in the line of his host (/32, IPv6 /64).  The hosts of a network
- * (/24, IPv6 /48) have their turns one after the other, and so have the networks:
- * hundreds from elsewhere move nobody's turn by more than one channel, and those of
- * a neighbour nobody's by more than every second one of the network.  Bound:
- * most_waiting in all.  A network may have as many of these places as are left, and
- * a host as many as its network may still take (the dynamic threshold of Choudhury
- * and Hahne, 1998): a network alone may have half of all, a host alone a third, and
- * there is a place for whoever comes from somewhere new, be it next door.  Nobody
- * who waits has to leave; the newcomer of a line that is too long is refused.
+ * Who waits does so in lines that are fair to networks, most_waiting of them in all
+ * (fair_lines.h).
  *
  * What was needed once stays parked, but only as long as it is in nobody's way:
  * a pool that is_too_big has more than the agent was asked to keep, while its
