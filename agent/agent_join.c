@@ -1,6 +1,7 @@
 /* What an agent needs of a join, and its first configuration. */
 #include "agent/agent_join.h"
 
+#include "base/paths.h"
 #include "enrol/join.h"
 
 static void
@@ -97,8 +98,8 @@ agent_join_run(int count, char **arguments)
 		.peers = "relays",
 		.role = ROLE_AGENT,
 		.is_inside = true,
-		.state_dir = VALISE_LOCALSTATEDIR "/lib/valise-agent",
-		.config = VALISE_SYSCONFDIR "/valise/agent.yml",
+		.state_dir = paths_agent_state,
+		.config = paths_agent_config,
 		.write_config = write_config,
 		.todo = "Say in it where the service is",
 	};

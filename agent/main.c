@@ -20,11 +20,10 @@
 #include "agent/settings.h"
 #include "base/admin_client.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/process.h"
 #include "base/secret.h"
 #include "tunnel/tls.h"
-
-#define DEFAULT_CONFIG VALISE_SYSCONFDIR "/valise/agent.yml"
 
 static const char help[] =
     "usage: valise-agent run [-c FILE] [--once]\n"
@@ -61,7 +60,7 @@ static const char help[] =
     "          client certificate\n"
     "  tls     serve one endpoint from the command line\n"
     "\n"
-    "  -c, --config FILE   instead of " DEFAULT_CONFIG "\n"
+    "  -c, --config FILE   %s\n"
     "  --once              exit 77 at the first refusal for good\n"
     "  --client FILE       say whether a client with this certificate would be let in, and why\n"
     "  --endpoint NAME     by which endpoint\n"
@@ -71,6 +70,12 @@ static const char help[] =
     "  -V, --version\n"
     "\n"
     "See valise-agent(8) and valise-agent.yml(5).\n";
+
+static int
+print_help(void)
+{
+	return printf(help, paths_agent_config_help) < 0;
+}
 
 static int
 refuse_usage(const char *what, const char *value)
@@ -124,7 +129,7 @@ read_options(int count, char **arguments, const char *own, struct command_option
 	};
 	int got;
 
-	*out = (struct command_options){ .path = DEFAULT_CONFIG };
+	*out = (struct command_options){ .path = paths_agent_config };
 	opterr = 0;
 	while ((got = getopt_long(count, arguments, ":c:", options, NULL)) != -1) {
 		bool is_own = strchr(own, got) != NULL;
@@ -289,14 +294,14 @@ main(int argc, char **argv)
 		    "which command? run, check, diagnose, status, reload, join, keygen, probe, forward or tls",
 		    "");
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return fputs(help, stdout) < 0;
+		return print_help();
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		return puts("valise-agent " VALISE_VERSION) < 0;
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
 		if (strcmp(argv[1], commands[i].word) != 0)
 			continue;
 		if (asks_for_help(argc - 1, argv + 1))
-			return fputs(help, stdout) < 0;
+			return print_help();
 		return tls_start() ? commands[i].run(argc - 1, argv + 1) : EX_SOFTWARE;
 	}
 	return refuse_usage("no such command: ", argv[1]);

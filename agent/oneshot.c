@@ -11,6 +11,7 @@
 #include "agent/command.h"
 #include "agent/settings.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/proxy.h"
 #include "base/units.h"
 #include "pki/crl_store.h"
@@ -37,8 +38,6 @@ enum oneshot_option {
 	CONFIG,
 	OPTIONS
 };
-
-static const char usual_config[] = VALISE_SYSCONFDIR "/valise/agent.yml";
 
 static const struct command_option option_rows[OPTIONS] = {
 	[URL] = { "url", true, false, URL },
@@ -104,7 +103,7 @@ state_dir_of(const char *values[OPTIONS])
 	if (values[STATE_DIR])
 		return command_copy(values[STATE_DIR]);
 	if (geteuid() == 0 || ((!state || !state[0]) && (!home || !home[0])))
-		return command_copy(VALISE_LOCALSTATEDIR "/lib/valise-agent");
+		return command_copy(paths_agent_state);
 	if (state && state[0] ? asprintf(&path, "%s/valise-agent", state) < 0
 			      : asprintf(&path, "%s/.local/state/valise-agent", home) < 0)
 		abort(); /* only start-up may do this */
@@ -213,7 +212,7 @@ leave_rest(struct agent_settings *settings)
 static int
 read_identity(struct agent_settings *settings, const char *values[OPTIONS])
 {
-	const char *path = values[CONFIG] ? values[CONFIG] : usual_config;
+	const char *path = values[CONFIG] ? values[CONFIG] : paths_agent_config;
 	int code;
 
 	if (access(path, F_OK) < 0)

@@ -14,6 +14,7 @@
 #include "base/connect_source.h"
 #include "base/fetch.h"
 #include "base/memory.h"
+#include "base/paths.h"
 #include "base/proxy.h"
 #include "base/units.h"
 #include "pki/crl_catalogue.h"
@@ -180,10 +181,8 @@ static const struct conf_row probe_rows[] = {
 	{ "spki", CONF_TEXTS, AT(probe_settings, spki), .check = spki_pin_is }, { 0 }
 };
 
-static const char state_dir[] = VALISE_LOCALSTATEDIR "/lib/valise-agent";
-
 const struct conf_row agent_settings_admin_rows[] = {
-	{ "agent.state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = state_dir },
+	{ "agent.state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = paths_agent_state },
 	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path }, { 0 }
 };
 
@@ -213,7 +212,8 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	{ "agent.source", CONF_TEXTS, AT(agent_settings, sources), .check = is_source },
 	{ "agent.region", CONF_TEXT, AT(agent_settings, region), .check = is_short_text },
 	{ "agent.labels", CONF_TEXTS, AT(agent_settings, labels), .check = is_label },
-	{ "agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir), .fallback = state_dir },
+	{ "agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir),
+	    .fallback = paths_agent_state },
 	{ "agent.pool.least", CONF_NUMBER, AT(agent_settings, pool_least), .fallback = "0",
 	    .least = 0, .most = 4096, .mark_offset = AT(agent_settings, pool_mark) },
 	{ "agent.pool.most", CONF_NUMBER, AT(agent_settings, pool_most), .fallback = "256",

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include "base/admin_client.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/process.h"
 #include "base/secret.h"
 #include "relay/check.h"
@@ -14,8 +15,6 @@
 #include "relay/relay_join.h"
 #include "relay/settings.h"
 #include "tunnel/tls.h"
-
-static const char default_path[] = VALISE_SYSCONFDIR "/valise/relay.yml";
 
 struct order {
 	const char *path; /* the configuration */
@@ -80,13 +79,13 @@ help(void)
 	    "  reload  have the running relay read its configuration again, and say whether it holds\n"
 	    "  join    make this host's relay out of the line of an invitation\n"
 	    "\n"
-	    "  -c, --config FILE   instead of %s\n"
+	    "  -c, --config FILE   %s\n"
 	    "      --takeover      from the relay that runs, if there is one: no connection is refused meanwhile\n"
 	    "  -h, --help\n"
 	    "  -V, --version\n"
 	    "\n"
 	    "See valise-relay(8) and valise-relay.yml(5).\n",
-	    default_path);
+	    paths_relay_config_help);
 	return EX_OK;
 }
 
@@ -149,7 +148,7 @@ main(int argc, char **argv)
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "takeover", no_argument, NULL, 't' }, { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' }, { 0 } };
-	struct order line = { .path = default_path };
+	struct order line = { .path = paths_relay_config };
 	int option;
 
 	process_open_standard();

@@ -1,6 +1,7 @@
 /* What a relay needs of a join, and its first configuration. */
 #include "relay/relay_join.h"
 
+#include "base/paths.h"
 #include "enrol/join.h"
 #include "pki/join_line.h"
 
@@ -71,8 +72,8 @@ relay_join_run(int count, char **arguments)
 		.kind = "relay",
 		.peers = "agents",
 		.role = ROLE_RELAY,
-		.state_dir = VALISE_LOCALSTATEDIR "/lib/valise-relay",
-		.config = VALISE_SYSCONFDIR "/valise/relay.yml",
+		.state_dir = paths_relay_state,
+		.config = paths_relay_config,
 		.write_config = write_config,
 	};
 

@@ -8,6 +8,7 @@
 #include "base/admin_client.h"
 #include "base/daemon_rows.h"
 #include "base/fetch.h"
+#include "base/paths.h"
 #include "base/units.h"
 #include "relay/route_template.h"
 #include "relay/settings_check.h"
@@ -142,10 +143,8 @@ is_short_text(const char *text, char error[256])
 
 /* ---- the rows ---- */
 
-static const char state_dir[] = VALISE_LOCALSTATEDIR "/lib/valise-relay";
-
 const struct conf_row settings_admin_rows[] = {
-	{ "state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = state_dir },
+	{ "state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = paths_relay_state },
 	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path }, { 0 }
 };
 
@@ -280,7 +279,7 @@ static const struct conf_row rows[] = {
 	    .most = HOURS(24 * 365) },
 	{ "drain_timeout", CONF_DURATION, AT(settings, drain_ms), .fallback = "30s", .least = 0,
 	    .most = HOURS(24) },
-	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = state_dir },
+	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = paths_relay_state },
 	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .check = admin_is_path },
 	{ "admin.http", CONF_TEXT, AT(settings, admin_http),
 	    .mark_offset = AT(settings, admin_http_mark) },

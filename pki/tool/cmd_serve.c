@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "base/process.h"
 #include "base/ready.h"
 #include "base/socket.h"
@@ -131,7 +132,7 @@ make_plan(struct serve_plan *plan)
 		return message_fail(EX_USAGE,
 		    "serve: under which name? give --server-name pki.example.net, or server_name "
 		    "in %s",
-		    serve_settings_path);
+		    paths_pki_config);
 	if (plan->listen.count > LISTENERS_MOST)
 		return message_fail(EX_USAGE, "serve: more than %d addresses", LISTENERS_MOST);
 	if (!plan->options.common.ca)

@@ -6,15 +6,10 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/paths.h"
 #include "pki/join_line.h"
 #include "pki/tool/message.h"
 #include "sni/name.h"
-
-#ifndef VALISE_SYSCONFDIR
-#define VALISE_SYSCONFDIR "/etc"
-#endif
-
-const char serve_settings_path[] = VALISE_SYSCONFDIR "/valise/pki.yml";
 
 bool
 serve_settings_is_listener(const char *text, char error[256])
@@ -77,10 +72,10 @@ int
 serve_settings_read(struct serve_settings *settings, const char *path)
 {
 	static const char nothing[] = "version: 1\n";
-	struct conf_report report = { .out = stderr, .path = path ? path : serve_settings_path };
+	struct conf_report report = { .out = stderr, .path = path ? path : paths_pki_config };
 
 	*settings = (struct serve_settings){ 0 };
-	if (path || access(serve_settings_path, F_OK) == 0)
+	if (path || access(paths_pki_config, F_OK) == 0)
 		conf_read(settings, rows, report.path, &report);
 	else
 		conf_read_bytes(settings, rows, nothing, sizeof nothing - 1, &report);

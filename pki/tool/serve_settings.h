@@ -10,8 +10,6 @@
 #include "base/conf.h"
 #include "base/daemon_rows.h"
 
-extern const char serve_settings_path[]; /* where it is by default */
-
 struct serve_settings {
 	uint64_t version;
 	char *authority;               /* its directory; NULL: as --ca */

@@ -1,0 +1,20 @@
+/* Where the files of an installation are: the one source that the makefile compiles with them. */
+#include "base/paths.h"
+
+#define DIRECTORY VALISE_SYSCONFDIR "/valise"
+#define RELAY_CONFIG DIRECTORY "/relay.yml"
+#define AGENT_CONFIG DIRECTORY "/agent.yml"
+
+const char paths_sysconfdir[] = DIRECTORY;
+
+const char paths_relay_config[] = RELAY_CONFIG;
+const char paths_agent_config[] = AGENT_CONFIG;
+const char paths_pki_config[] = DIRECTORY "/pki.yml";
+
+const char paths_relay_config_help[] = "instead of " RELAY_CONFIG;
+const char paths_agent_config_help[] = "instead of " AGENT_CONFIG;
+
+const char paths_relay_state[] = VALISE_LOCALSTATEDIR "/lib/valise-relay";
+const char paths_agent_state[] = VALISE_LOCALSTATEDIR "/lib/valise-agent";
+
+const char paths_libexec[] = VALISE_LIBEXECDIR "/valise";
