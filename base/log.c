@@ -42,16 +42,27 @@ log_enabled(enum log_level level)
 	return (int)level <= atomic_load_explicit(&most_level, memory_order_relaxed);
 }
 
+/* A line that is to be written.  What people should know of is kept, too. */
+static void
+write_line(enum log_level level, bool is_audit, const char *event, const char *sentence,
+    const struct log_field *fields)
+{
+	struct log_line line;
+
+	log_build(&line, level, event, sentence, fields);
+	log_put(line.text, line.bytes, is_audit);
+	if (!is_audit && level > LOG_WARNING)
+		return;
+	log_build_fields(&line, fields);
+	log_recent_put(level, event, sentence, line.bytes > 0 ? line.text + 1 : "");
+}
+
 void
 log_write(
     enum log_level level, const char *event, const char *sentence, const struct log_field *fields)
 {
-	struct log_line line;
-
-	if (!log_enabled(level))
-		return;
-	log_build(&line, level, event, sentence, fields);
-	log_put(line.text, line.bytes, false);
+	if (log_enabled(level))
+		write_line(level, false, event, sentence, fields);
 }
 
 void
@@ -88,12 +99,8 @@ void
 log_write_audit(
     enum log_level level, const char *event, const char *sentence, const struct log_field *fields)
 {
-	struct log_line line;
-
-	if (!log_enabled(level))
-		return;
-	log_build(&line, level, event, sentence, fields);
-	log_put(line.text, line.bytes, true);
+	if (log_enabled(level))
+		write_line(level, true, event, sentence, fields);
 }
 
 void

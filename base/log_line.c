@@ -342,6 +342,15 @@ put_time(struct log_line *line, bool with_micros)
 	put(line, "Z", 1);
 }
 
+void
+log_build_fields(struct log_line *line, const struct log_field *fields)
+{
+	line->bytes = 0;
+	line->full = false;
+	put_fields(line, fields, false);
+	line->text[line->bytes] = '\0'; /* TAIL_BYTES keeps the room */
+}
+
 static void
 build_json(struct log_line *line, enum log_level level, const char *event, const char *sentence,
     const struct log_field *fields)

@@ -1,7 +1,7 @@
 /*
  * Internal to the log.  From the bottom up: a line while it is built (log_line.c), how many there may
- * be (log_limit.c), the way that they take (log_writer.c), and what everybody calls (log.c).  Each
- * uses only those before it.
+ * be (log_limit.c), the last ones of those that people should know of (log_recent.c), the way that they take
+ * (log_writer.c), and what everybody calls (log.c).  Each uses only those before it.
  */
 #ifndef BASE_LOG_PRIVATE_H
 #define BASE_LOG_PRIVATE_H
@@ -26,6 +26,9 @@ void log_line_format(const char *program, bool json, bool journal);
 /* Begins and ends a line in the format that is set, whatever the level. */
 void log_build(struct log_line *, enum log_level, const char *event, const char *sentence,
     const struct log_field *fields);
+
+/* The fields alone, as in a line of text; NUL-terminated. */
+void log_build_fields(struct log_line *, const struct log_field *fields);
 
 /* ---- log_limit.c: counts, and writes nothing itself ---- */
 
@@ -66,6 +69,15 @@ bool log_limit_is_open(void);
 void log_limit_lock(void);
 void log_limit_unlock(void);
 void log_limit_leave_parent(void);
+
+/* ---- log_recent.c, see base/log_recent.h ---- */
+
+/* All is copied; the sentence may be NULL. */
+void log_recent_put(
+    enum log_level, const char *event, const char *sentence, const char *fields);
+/* Around a fork. */
+void log_recent_lock(void);
+void log_recent_unlock(void);
 
 /* ---- log_writer.c ---- */
 

@@ -448,6 +448,7 @@ static void
 lock_for_fork(void)
 {
 	log_limit_lock();
+	log_recent_lock();
 	pthread_mutex_lock(&writer.lock);
 }
 
@@ -455,6 +456,7 @@ static void
 unlock_after_fork(void)
 {
 	pthread_mutex_unlock(&writer.lock);
+	log_recent_unlock();
 	log_limit_unlock();
 }
 
@@ -469,6 +471,7 @@ leave_parent(void)
 	writer.losses = (struct losses){ 0 };
 	atomic_store(&has_work, false);
 	pthread_mutex_unlock(&writer.lock);
+	log_recent_unlock();
 	log_limit_leave_parent();
 }
 
