@@ -73,8 +73,7 @@ void log_limit_leave_parent(void);
 /* ---- log_recent.c, see base/log_recent.h ---- */
 
 /* All is copied; the sentence may be NULL. */
-void log_recent_put(
-    enum log_level, const char *event, const char *sentence, const char *fields);
+void log_recent_put(enum log_level, const char *event, const char *sentence, const char *fields);
 /* Around a fork. */
 void log_recent_lock(void);
 void log_recent_unlock(void);
