@@ -71,6 +71,15 @@ const char *trust_warning(const struct trust *, size_t index);
  * the last third of its life; else NULL. */
 const char *trust_crl_warning(const struct trust *, int64_t now, char sentence[TRUST_ERROR]);
 
+/* Each CA that is listed and each CRL, with the time that it holds for; the name is borrowed for the call. */
+struct trust_end {
+	bool is_crl;
+	const char *name; /* the CA's, or that of the CRL's issuer (RFC 4514), cut */
+	int64_t begins_s, ends_s;
+};
+void trust_each_end(
+    const struct trust *, void (*take)(void *arg, const struct trust_end *), void *arg);
+
 /* Whether what it judges by lasts: SOON where a CRL is in the last third of its life or in its grace,
  * ENDED where one is past that, so that those whom it is about are refused, or where a listed CA has
  * ended. */

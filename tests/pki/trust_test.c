@@ -1076,6 +1076,51 @@ warns_of_the_crl_that_ends_first_as_time_goes_by(void **state)
 	trust_release(trust);
 }
 
+struct ends_seen {
+	size_t cas, crls;
+	int64_t crl_begins_s, crl_ends_s;
+};
+
+static void
+see_end(void *arg, const struct trust_end *end)
+{
+	struct ends_seen *seen = arg;
+	assert_int_equal(strncmp(end->name, "CN=", 3), 0);
+	assert_true(end->begins_s < NOW && end->ends_s > NOW);
+	if (!end->is_crl) {
+		seen->cas++;
+		return;
+	}
+	seen->crls++;
+	if (strcmp(end->name, "CN=middle") != 0)
+		return;
+	seen->crl_begins_s = end->begins_s;
+	seen->crl_ends_s = end->ends_s;
+}
+
+static void
+tells_when_each_ca_and_crl_ends(void **state)
+{
+	struct trust_sources from = sources();
+	struct ends_seen seen = { 0 };
+	(void)state;
+	write_crls(CRL(.from = -1, .to = 30), CRL(.from = -2, .to = 14));
+	struct trust *trust = load(&from, NULL);
+	trust_each_end(trust, see_end, &seen);
+	assert_int_equal(seen.cas, 2);
+	assert_int_equal(seen.crls, 2);
+	assert_int_equal(seen.crl_begins_s, NOW - 2 * DAY);
+	assert_int_equal(seen.crl_ends_s, NOW + 14 * DAY);
+	trust_release(trust);
+	from.crls_configured = false;
+	trust = load(&from, NULL);
+	seen = (struct ends_seen){ 0 };
+	trust_each_end(trust, see_end, &seen);
+	assert_int_equal(seen.cas, 2);
+	assert_int_equal(seen.crls, 0);
+	trust_release(trust);
+}
+
 static void
 warns_of_what_will_bite(void **state)
 {
@@ -1184,7 +1229,8 @@ main(void)
 		cmocka_unit_test(names_the_file_that_is_bad),
 		cmocka_unit_test(tells_soon_from_ended),
 		cmocka_unit_test(warns_of_the_crl_that_ends_first_as_time_goes_by),
-		cmocka_unit_test(warns_of_what_will_bite),
+		cmocka_unit_test(tells_when_each_ca_and_crl_ends),
+	cmocka_unit_test(warns_of_what_will_bite),
 		cmocka_unit_test(serves_many_threads),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
