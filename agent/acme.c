@@ -327,6 +327,14 @@ agent_acme_describe(const struct agent_acme *acme, const char *server_name)
 }
 
 const char *
+agent_acme_pin(const struct agent_acme *acme, const char *server_name)
+{
+	const struct acme_name *name = acme ? find_name(acme, server_name) : NULL;
+
+	return name ? caa_words[name->pin] : NULL;
+}
+
+const char *
 agent_acme_warning(const struct agent_settings *settings, size_t endpoint, char out[ACME_WARNING])
 {
 	const struct endpoint_settings *one = agent_settings_endpoint(settings, endpoint);

@@ -47,6 +47,9 @@ size_t agent_acme_change_keys(struct agent_acme *);
 /* What is known of a name, for people; NULL: it has no certificate by ACME, or memory is short. */
 json_t *agent_acme_describe(const struct agent_acme *, const char *server_name);
 
+/* Whether the DNS pins the name to the agent's account (caa_words); NULL: it has no certificate by ACME. */
+const char *agent_acme_pin(const struct agent_acme *, const char *server_name);
+
 /* For `check`, which asks nobody: what the agent that ran last has seen of the CAA records of a
  * name, as a sentence; NULL: they pin it. */
 enum { ACME_WARNING = 2048 };

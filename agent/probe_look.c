@@ -9,6 +9,7 @@
 #include "agent/upstream_dial.h"
 #include "agent/upstream_judge.h"
 #include "base/proxy.h"
+#include "base/socket.h"
 #include "pki/cert.h"
 
 struct probe_look {
@@ -16,6 +17,7 @@ struct probe_look {
 	struct upstream upstream;
 	struct upstream_dial *dial;
 	bool is_for_name;
+	struct address peer;
 	void (*on_done)(void *arg, const struct spki_pin *key, const char *error);
 	void *arg;
 };
@@ -37,8 +39,11 @@ on_dialled(void *arg, struct stream *stream, const char *error)
 	const struct spki_pin key = judge->key;
 	bool has_key = judge->has_key;
 
-	if (stream)
+	if (stream) {
 		look->is_for_name = shows_name(look);
+		if (!egress_proxy(look->egress))
+			look->peer = socket_peer(stream->fd);
+	}
 	stream_free(stream);
 	if (stream && has_key)
 		look->on_done(look->arg, &key, NULL);
@@ -104,6 +109,12 @@ bool
 probe_look_is_for_name(const struct probe_look *look)
 {
 	return look->is_for_name;
+}
+
+struct address
+probe_look_peer(const struct probe_look *look)
+{
+	return look->peer;
 }
 
 void

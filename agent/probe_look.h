@@ -11,6 +11,7 @@
 #define AGENT_PROBE_LOOK_H
 
 #include "agent/settings.h"
+#include "base/address.h"
 #include "pki/spki_pin.h"
 
 struct egress;
@@ -29,6 +30,8 @@ struct probe_look *probe_look_new(struct loop *, struct resolver *, struct egres
     void (*on_done)(void *arg, const struct spki_pin *key, const char *error), void *arg);
 /* In on_done, with a key: whether the certificate that was shown is for the name. */
 bool probe_look_is_for_name(const struct probe_look *);
+/* In on_done, with a key: who has shown it; an address of 0 bytes where a proxy stands between. */
+struct address probe_look_peer(const struct probe_look *);
 /* Gives up without a call; safe inside on_done, NULL is fine. */
 void probe_look_free(struct probe_look *);
 

@@ -36,6 +36,7 @@ struct probed {
 	uint64_t counts[RESULTS];
 	bool has_answered, has_upstream;
 	struct spki_pin answered; /* by who was there last */
+	struct address from;      /* whose address that was; 0 bytes: not known */
 	struct spki_pin upstream; /* shown by the upstream last */
 	char error[SENTENCE];     /* of UNKNOWN */
 };
@@ -286,8 +287,10 @@ on_answer(void *arg, const struct spki_pin *key, const char *error)
 
 	snprintf(sentence, sizeof sentence, "nobody has proven any key: %s", error ? error : "");
 	name->has_answered = key != NULL;
-	if (key)
+	if (key) {
 		name->answered = *key;
+		name->from = probe_look_peer(probes->look);
+	}
 	drop_look(probes);
 	if (!key)
 		conclude_unknown(probes, sentence);
@@ -483,16 +486,26 @@ json_t *
 probes_describe(const struct probes *probes, const char *server_name)
 {
 	const struct probed *name = probes ? find(probes, server_name) : NULL;
-	char since[TIME_TEXT], key[SPKI_PIN_TEXT];
+	char since[TIME_TEXT], key[SPKI_PIN_TEXT], from[ADDRESS_TEXT];
 
 	if (!name)
 		return NULL;
-	return json_pack("{s:s, s:s?, s:I, s:I, s:I, s:s?, s:o?}", "result",
+	return json_pack("{s:s, s:s?, s:s?, s:I, s:I, s:I, s:s?, s:o?}", "result",
 	    result_words[name->result], "at", name->at_s > 0 ? time_text(name->at_s, since) : NULL,
+	    "from",
+	    name->has_answered && name->from.bytes > 0 ? address_text(&name->from, from) : NULL,
 	    "matches", (json_int_t)name->counts[MATCH], "mismatches",
 	    (json_int_t)name->counts[MISMATCH], "unknown", (json_int_t)name->counts[UNKNOWN],
 	    "spki", name->has_answered ? spki_pin_text(&name->answered, key) : NULL, "error",
 	    name->result == UNKNOWN ? admin_text(name->error) : NULL);
+}
+
+bool
+probes_found_other(const struct probes *probes, const char *server_name)
+{
+	const struct probed *name = probes ? find(probes, server_name) : NULL;
+
+	return name && name->result == MISMATCH;
 }
 
 /* ---- life ---- */

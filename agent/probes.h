@@ -40,5 +40,8 @@ void probes_set(struct probes *, struct endpoint_table *);
 /* What is known of a name, for people; NULL: it is not probed (none is, where probes is NULL), or memory
  * is short. */
 json_t *probes_describe(const struct probes *, const char *server_name);
+/* Whether the last probe of it found another key than ours, and the one that was to confirm that, too.  NULL
+ * is fine. */
+bool probes_found_other(const struct probes *, const char *server_name);
 
 #endif

@@ -515,6 +515,12 @@ relay_session_relay(const struct relay_session *rs)
 	return rs->relay;
 }
 
+uint64_t
+relay_session_rtt_us(const struct relay_session *rs)
+{
+	return rs->session ? session_rtt_us(rs->session) : 0;
+}
+
 const struct relay_session_end *
 relay_session_end(const struct relay_session *rs)
 {

@@ -160,7 +160,7 @@ def another_key_is_an_error_once_it_is_confirmed_and_changes_nothing(scene):
 		check("another key answers" in line["message"] and "valise-agent probe" in line["message"], f"{line}")
 		check(impostor.seen >= 2, "it was asked once more before anything was said")
 		told = status_of(agent)
-		check(told["result"] == "mismatch" and told["mismatches"] > 0, f"{told}")
+		check(told["result"] == "mismatch" and told["mismatches"] > 0 and told["from"] == at(impostor), f"{told}")
 		still_serves(relay, agent)
 
 
