@@ -14,6 +14,9 @@ for page in man/*.[1578]; do
 	nothing "mandoc has no warning about $page"
 done
 
+groff -K utf8 -mandoc -ww -Tutf8 -rLL=78n -z man/*.[1578] 2> "$scratch/wrong"
+nothing "nor has groff, by which most people read them"
+
 options_told()	# PROGRAM
 {
 	"$build/$1" --help | grep -oE -- '--[a-z][a-z0-9-]+' | sort -u
