@@ -33,7 +33,7 @@ ok $? "it is base/paths.o"
 # Of the tree in a directory, into another: the SHA-256 of the tarball.
 packed()	# DIRECTORY OUT
 {
-	(cd "$1" && packaging/dist "$version" "$2" 2> /dev/null | cut -d' ' -f1)
+	(cd "$1" && said=$(packaging/dist "$version" "$2" 2> /dev/null) && echo "${said%% *}")
 }
 
 first=$(packed . "$scratch/first")
