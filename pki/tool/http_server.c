@@ -1,6 +1,6 @@
 /*
- * libmicrohttpd in our loop: its epoll descriptor is watched, its deadlines are a timer of ours,
- * and connections are accepted by base/socket.h and handed to it.
+ * libmicrohttpd in our loop (base/http_turns.h); connections are accepted by base/socket.h and handed
+ * to it.
  */
 #include "pki/tool/http_server.h"
 
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/http_turns.h"
 #include "base/socket.h"
 #include "pki/tool/http_private.h"
 
@@ -34,66 +35,15 @@ static const char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%NO
 struct http_server {
 	struct loop *loop;
 	struct http_options options;
-	struct MHD_Daemon *daemon;
-	struct watch watch;
-	struct timer deadline, sweep;
-	struct task run;
+	struct http_turns turns;
+	struct timer sweep;
 	struct listener *listeners[LISTENERS_MOST];
 	size_t listener_count;
 	struct http_connections connections; /* the oldest first */
 	size_t count, unanswered;
-	size_t idle_turns; /* of the library, since something has happened */
 	bool is_full, is_ending;
 	struct http_credentials *credentials;
 };
-
-/* ---- the library's turns ---- */
-
-/*
- * The library says that it has work as long as a handshake waits for its client, although it will
- * hear of that by its epoll descriptor (it forgets to note that it has read everything; releases up to
- * 1.0.1 do).  So what it wants at once it gets at once for a few turns, and then ever more rarely, until
- * something happens.
- */
-static uint64_t
-pace_ms(struct http_server *server, uint64_t wanted_ms)
-{
-	static const uint8_t pauses_ms[] = { 0, 0, 0, 5, 10, 20, 40, 80 };
-	size_t last = sizeof pauses_ms - 1;
-	size_t turn = server->idle_turns < last ? server->idle_turns++ : last;
-
-	return wanted_ms > pauses_ms[turn] ? wanted_ms : pauses_ms[turn];
-}
-
-static void
-turn(void *arg)
-{
-	struct http_server *server = arg;
-	MHD_UNSIGNED_LONG_LONG ms;
-
-	MHD_run(server->daemon);
-	if (MHD_get_timeout(server->daemon, &ms) == MHD_YES)
-		timer_set(&server->deadline, pace_ms(server, ms));
-	else
-		timer_clear(&server->deadline);
-}
-
-/* Something has happened. */
-static void
-run(void *arg)
-{
-	struct http_server *server = arg;
-
-	server->idle_turns = 0;
-	turn(server);
-}
-
-static void
-on_ready(void *arg, unsigned ready)
-{
-	(void)ready;
-	run(arg);
-}
 
 /* ---- connections ---- */
 
@@ -193,8 +143,8 @@ on_accept(void *arg, int fd, const struct address *peer)
 	struct http_server *server = arg;
 
 	/* Who cannot be let in is closed. */
-	MHD_add_connection(server->daemon, fd, &peer->as.any, peer->bytes);
-	loop_later(server->loop, &server->run);
+	MHD_add_connection(server->turns.daemon, fd, &peer->as.any, peer->bytes);
+	http_turns_soon(&server->turns);
 	if (server->count >= server->options.connections && !server->is_full)
 		pause_listeners(server, true);
 }
@@ -295,7 +245,7 @@ http_answer(struct http_request *request, unsigned status, struct http_page *pag
 		return;
 	request->is_suspended = false;
 	MHD_resume_connection(request->mhd);
-	loop_later(server->loop, &server->run);
+	http_turns_soon(&server->turns);
 }
 
 /* ---- the server ---- */
@@ -318,27 +268,21 @@ struct http_server *
 http_server_new(const struct http_options *options)
 {
 	struct http_server *server = calloc(1, sizeof *server);
-	const union MHD_DaemonInfo *info;
+	struct MHD_Daemon *daemon;
 
 	if (!server)
 		return NULL;
 	server->options = *options;
 	server->loop = options->loop;
 	TAILQ_INIT(&server->connections);
-	server->daemon = start(server);
-	info =
-	    server->daemon ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-	if (!info) {
-		if (server->daemon)
-			MHD_stop_daemon(server->daemon);
+	daemon = start(server);
+	if (!daemon || !http_turns_begin(&server->turns, server->loop, daemon)) {
+		if (daemon)
+			MHD_stop_daemon(daemon);
 		free(server);
 		return NULL;
 	}
-	watch_init(&server->watch, server->loop, info->epoll_fd, on_ready, server);
-	watch_want(&server->watch, WATCH_READ);
-	timer_init(&server->deadline, server->loop, turn, server);
 	timer_init(&server->sweep, server->loop, sweep, server);
-	task_init(&server->run, run, server);
 	return server;
 }
 
@@ -401,12 +345,8 @@ http_server_free(struct http_server *server)
 	server->is_ending = true;
 	http_server_stop(server);
 	wake_all(server);
-	MHD_run(server->daemon);
-	watch_wipe(&server->watch);
-	MHD_stop_daemon(server->daemon);
-	timer_clear(&server->deadline);
+	http_turns_end(&server->turns);
 	timer_clear(&server->sweep);
-	loop_forget(server->loop, &server->run);
 	http_credentials_release(server->credentials);
 	free(server);
 }
