@@ -140,6 +140,13 @@ bool log_start(void);
  * or dropped when the second was not enough. Harmless without log_start(). */
 void log_stop(void);
 
+/* Lines that nobody got, since the start: for which the ring had no room, audit events apart, and which were
+ * suppressed, as far as that has been told. */
+struct log_lost {
+	uint64_t dropped, dropped_audit, suppressed;
+};
+struct log_lost log_lost(void);
+
 const char *log_level_name(enum log_level);
 /* Writes `text` to `out` (NUL-terminated, cut to fit) so that it is safe in a terminal and in one
  * line: escapes, but no quotes around it. */

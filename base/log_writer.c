@@ -78,6 +78,8 @@ static struct log_thread {
 /* For a thread that may not take the lock, because it crashes. */
 static atomic_bool has_work;
 static atomic_int writer_tid;
+/* log_lost() */
+static _Atomic uint64_t dropped, dropped_audit, suppressed_lines;
 /* What was written last is the beginning of a line. */
 static atomic_bool is_torn;
 
@@ -173,6 +175,7 @@ static void
 count_loss(struct losses *losses, bool is_audit)
 {
 	(*(is_audit ? &losses->audit_lines : &losses->lines))++;
+	atomic_fetch_add(is_audit ? &dropped_audit : &dropped, 1);
 }
 
 /* Nobody can have what is in the ring. */
@@ -567,6 +570,7 @@ log_put_suppressed(const struct log_suppressed *suppressed)
 
 	if (suppressed->lines == 0)
 		return;
+	atomic_fetch_add(&suppressed_lines, suppressed->lines);
 	snprintf(sentence, sizeof sentence, "%" PRIu64 " suppressed", suppressed->lines);
 	log_build(&line, suppressed->level, "log-lines-suppressed", sentence,
 	    (const struct log_field[]){ log_str("of", suppressed->event),
@@ -582,4 +586,12 @@ log_tell_suppressed(unsigned most, bool all)
 
 	for (unsigned i = 0; i < most && log_limit_end_first(all, &suppressed); i++)
 		log_put_suppressed(&suppressed);
+}
+
+struct log_lost
+log_lost(void)
+{
+	return (struct log_lost){ .dropped = atomic_load(&dropped),
+		.dropped_audit = atomic_load(&dropped_audit),
+		.suppressed = atomic_load(&suppressed_lines) };
 }

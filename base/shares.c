@@ -67,7 +67,7 @@ struct shares {
 	enum shares_leaver leaver;
 	struct shares_bounds bounds;
 	void (*on_evict[HANDLERS])(void *arg); /* as they came; the places have their numbers */
-	uint64_t count, weight;
+	uint64_t count, weight, evicted;
 	struct array owners; /* of struct shares_owner, by number */
 	unsigned owner_count;
 	struct dense_table networks, hosts;
@@ -451,6 +451,7 @@ static void
 send_away(struct shares *shares, struct shares_place *place)
 {
 	take_out(shares, place);
+	shares->evicted++;
 	loop_call(place->loop, &place->eviction, evict, place);
 }
 
@@ -661,6 +662,20 @@ shares_leave(struct shares_place *place)
 	pthread_mutex_unlock(&shares->lock);
 	if (gone)
 		free(place);
+}
+
+struct shares_load
+shares_load(struct shares *shares)
+{
+	struct shares_load load;
+
+	pthread_mutex_lock(&shares->lock);
+	load = (struct shares_load){ .count = shares->count,
+		.weight = shares->weight,
+		.most = shares->bounds.most,
+		.evicted = shares->evicted };
+	pthread_mutex_unlock(&shares->lock);
+	return load;
 }
 
 uint64_t

@@ -98,6 +98,12 @@ void shares_weigh(struct shares_place *, uint32_t weight);
 /* Called from the place's own thread; NULL is fine. */
 void shares_leave(struct shares_place *);
 
+/* What it has at the moment, what it may have (0: no bound), and how many have had to leave since the
+ * start. */
+struct shares_load {
+	uint64_t count, weight, most, evicted;
+};
+struct shares_load shares_load(struct shares *);
 /* Of places. */
 uint64_t shares_count(struct shares *);
 /* The memory that the counting itself takes, without the places. */
