@@ -13,6 +13,7 @@
 #include "agent/acme.h"
 #include "agent/challenge.h"
 #include "agent/endpoint_health.h"
+#include "agent/metrics_web.h"
 #include "agent/relay_path.h"
 #include "agent/relay_session.h"
 #include "agent/renew.h"
@@ -57,7 +58,8 @@ struct agent {
 	unsigned tick_count;
 	struct memory_tide flows;
 	int exit_code;
-	struct admin *admin;  /* NULL: nobody can ask */
+	struct admin *admin; /* NULL: nobody can ask */
+	struct agent_web web;
 	struct timer refresh; /* armed: relays are to hear of what has changed */
 	int64_t since_s;
 	int64_t warned_s; /* of what ends, by the wall clock */
@@ -168,6 +170,7 @@ drain(struct agent *agent)
 {
 	move(agent, DRAINING);
 	agent->live.is_draining = true;
+	agent->web.obstacle = "it is draining";
 	log_audit(LOG_INFO, "drain",
 	    "new flows are refused, open ones may finish; a second signal cuts them",
 	    log_u64("flows", flow_count(agent)));
@@ -520,8 +523,11 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 		return EX_OSERR;
 	loop_gather(context->loop, GATHER_MS);
 	code = listen_to_operator(agent, error);
+	if (code == 0)
+		code = agent_web_open(&agent->web, &agent->live, error);
 	if (code != 0)
 		return code;
+	context->metrics = &agent->web.sessions;
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
 	context->workers = agent_workers_new(agent_settings_workers(&agent->live.settings),
 	    context->loop, context->resolver, context->endpoint_table, relay_session_on_report);
@@ -559,7 +565,11 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	    !agent_renew_start(
 		&agent->live.renew, context, &agent->live.settings, on_renewal, agent))
 		return EX_OSERR;
-	return start_forwards(agent, error);
+	code = start_forwards(agent, error);
+	if (code != 0 || web_start(agent->web.web))
+		return code;
+	snprintf(error, ENDPOINT_ERROR, "the system refuses a thread");
+	return EX_OSERR;
 }
 
 static void
@@ -568,6 +578,7 @@ tear_down(struct agent *agent)
 	struct agent_context *context = &agent->live.context;
 
 	admin_free(agent->admin);
+	web_stop(agent->web.web);
 	agent_reload_stop(&agent->live);
 	agent_renew_stop(&agent->live.renew);
 	endpoint_health_free(agent->live.health);
@@ -589,6 +600,7 @@ tear_down(struct agent *agent)
 	relay_paths_free(context->paths);
 	resolver_free(context->resolver);
 	loop_free(context->loop);
+	web_free(agent->web.web);
 	if (context->endpoint_table)
 		endpoint_table_keep_revoked(context->endpoint_table);
 	endpoint_table_release(context->endpoint_table);
@@ -603,8 +615,11 @@ agent_run(const struct agent_options *options)
 {
 	struct agent agent = {
 		.once = options->once,
-		.live = { .config_path = options->config_path, .settings = *options->settings },
+		.live = { .config_path = options->config_path,
+		    .settings = *options->settings,
+		    .in_force_s = clock_wall_s() },
 		.since_s = clock_wall_s(),
+		.web.since_s = clock_wall_s(),
 		.warned_s = clock_wall_s(),
 	};
 	char error[ENDPOINT_ERROR] = "memory is short";

@@ -265,6 +265,17 @@ channel_pool_failed(struct channel_pool *pool, uint64_t now_ms)
 	return is_first;
 }
 
+unsigned
+channel_pool_count(struct channel_pool *pool)
+{
+	unsigned parked;
+
+	pthread_mutex_lock(&pool->lock);
+	parked = pool->parked;
+	pthread_mutex_unlock(&pool->lock);
+	return parked;
+}
+
 bool
 channel_pool_left(struct channel_pool *pool)
 {

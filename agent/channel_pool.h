@@ -65,6 +65,8 @@ bool channel_pool_sheds(struct channel_pool *);
 void channel_pool_wipe(struct channel_pool *);
 /* Nothing is dialled any more. */
 void channel_pool_stop(struct channel_pool *);
+/* How many are parked. */
+unsigned channel_pool_count(struct channel_pool *);
 /* How many to dial now, for `least` and for what the relay needs. From here on they count as
  * dialling. */
 unsigned channel_pool_refill(struct channel_pool *, uint64_t now_ms);

@@ -14,6 +14,7 @@
 #include "base/resolver.h"
 #include "tunnel/frame.h"
 
+struct agent_session_metrics;
 struct challenges;
 struct relay_paths;
 
@@ -26,8 +27,9 @@ struct agent_context {
 	struct agent_workers *workers;
 	struct credentials *credentials;
 	struct endpoint_table *endpoint_table;
-	struct challenges *challenges; /* NULL: there can be none */
-	struct frame_hello hello;      /* the first frame of each session */
+	struct challenges *challenges;         /* NULL: there can be none */
+	struct agent_session_metrics *metrics; /* NULL: nothing is counted */
+	struct frame_hello hello;              /* the first frame of each session */
 	unsigned pool_least, pool_most;
 	uint64_t tolerance_ms;
 };

@@ -114,6 +114,7 @@ log_close(const struct agent_flow *flow)
 		log_write_limited(LOG_INFO, "flow-closed", &from, detail, fields);
 	else
 		log_write(LOG_INFO, "flow-closed", detail, fields);
+	agent_flow_count_closed(flow);
 }
 
 static void
@@ -276,6 +277,7 @@ join(struct agent_flow *flow, struct stream *client, struct stream *upstream)
 
 	agent_flow_move(flow, FLOW_JOINED);
 	flow->ready_ms = (int32_t)(clock_ms() - flow->opened_at_ms);
+	agent_flow_count_joined(flow);
 	flow->setup->channel = NULL;
 	flow->setup->client = NULL;
 	bounds.stalls = flow->context->stalls;
@@ -478,6 +480,7 @@ begin(struct agent_flow *flow)
 	char sentence[SENTENCE_TEXT];
 	enum code code;
 
+	agent_flow_count_begun(flow);
 	find_challenge(flow);
 	code = judge_open(flow, sentence);
 	if (code == CODE_CLIENT_DENIED)

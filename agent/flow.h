@@ -39,6 +39,7 @@
 #include "base/loop.h"
 
 struct agent_flow;
+struct agent_metrics;
 struct challenges;
 struct endpoint_table;
 struct pooled_channel;
@@ -60,6 +61,7 @@ struct agent_flow_context {
 	/* Shared by all workers; owned by the relays' numbers. */
 	struct shares *flows, *handshakes, *lingers;
 	struct standstills *standstills; /* likewise */
+	struct agent_metrics *metrics;   /* NULL: nothing is counted */
 	bool is_draining;
 	/* Of a flow that has ended: called once, never inside agent_flow_new(); the owner then calls
 	 * agent_flow_free(). */

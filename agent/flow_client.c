@@ -198,6 +198,7 @@ on_handshake(void *arg, enum io result)
 	}
 	shares_leave(flow->setup->handshake);
 	flow->setup->handshake = NULL;
+	agent_flow_count_shaken(flow);
 	flow->version = tls_version(flow->setup->client);
 	if (flow->setup->challenge) {
 		agent_flow_refuse_client(flow, 0, "acme-challenge",

@@ -132,6 +132,14 @@ bool agent_flow_admit(struct agent_flow *);
 /* The CAs and CRLs that are in force now; they may have changed since the flow was opened. */
 struct trust *agent_flow_client_trust(const struct agent_flow *);
 
+/* ---- flow_metrics.c ---- */
+
+/* Each is called once where the thing happens; without metrics in the flow's context they do nothing. */
+void agent_flow_count_begun(const struct agent_flow *);
+void agent_flow_count_shaken(const struct agent_flow *);
+void agent_flow_count_joined(const struct agent_flow *);
+void agent_flow_count_closed(const struct agent_flow *);
+
 /* ---- flow_share.c ---- */
 
 /* Why the flow ends, where it is for another's sake. */

@@ -482,6 +482,17 @@ probes_set(struct probes *probes, struct endpoint_table *table)
 		restart(probes, probes->settings->endpoints.count);
 }
 
+const char *
+probes_result(const struct probes *probes, const char *server_name, int64_t *at_s)
+{
+	const struct probed *name = probes ? find(probes, server_name) : NULL;
+
+	if (!name)
+		return NULL;
+	*at_s = name->at_s;
+	return result_words[name->result];
+}
+
 json_t *
 probes_describe(const struct probes *probes, const char *server_name)
 {

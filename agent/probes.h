@@ -22,6 +22,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct agent_settings;
 struct endpoint_table;
@@ -37,6 +38,8 @@ void probes_free(struct probes *);
  * probes may be NULL, and are then left alone. */
 void probes_set(struct probes *, struct endpoint_table *);
 
+/* "match", "mismatch", "unknown" or "not-yet", and when that was found; NULL: the name is not probed. */
+const char *probes_result(const struct probes *, const char *server_name, int64_t *at_s);
 /* What is known of a name, for people; NULL: it is not probed (none is, where probes is NULL), or memory
  * is short. */
 json_t *probes_describe(const struct probes *, const char *server_name);

@@ -549,6 +549,7 @@ relay_link_describe(const struct relay_link *link, struct relay_link_description
 		.since_s = link->since_s,
 		.endpoints = is_up ? relay_session_accepted_count(link->current) : 0,
 		.rtt_us = is_up ? relay_session_rtt_us(link->current) : 0,
+		.channels = is_up ? relay_session_parked(link->current) : 0,
 		.relay = is_up ? relay_session_relay(link->current) : NULL,
 		.code = link->last_word,
 		.error = link->last_word ? link->last_error : NULL,

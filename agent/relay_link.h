@@ -61,7 +61,8 @@ struct relay_link_description {
 	int64_t since_s;          /* connected, or without a connection, since */
 	const char *relay;        /* how it calls itself; NULL when it is not up */
 	size_t endpoints;         /* that it routes here */
-	uint64_t rtt_us;          /* of the last heartbeat; 0: none yet, or it is not up */
+	uint64_t rtt_us;          /* of the last heartbeat; 0: none */
+	unsigned channels;        /* parked */
 	const char *code, *error; /* of the last end, while there is no connection; NULL: none */
 };
 void relay_link_describe(const struct relay_link *, struct relay_link_description *);

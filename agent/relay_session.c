@@ -9,6 +9,7 @@
 
 #include "agent/announcer.h"
 #include "agent/context.h"
+#include "agent/metrics.h"
 #include "agent/peer_check.h"
 #include "agent/relay_path.h"
 #include "agent/session_ref.h"
@@ -41,6 +42,7 @@ struct relay_session {
 	uint16_t place;
 	unsigned pool_share;
 	uint32_t drain_ms;
+	uint64_t begun_us;
 	char relay[SHORT_TEXT];
 	struct agent_session_ref *ref;
 	struct timer refill;
@@ -51,6 +53,32 @@ struct relay_session {
 	void *arg;
 };
 
+/* ---- what is counted ---- */
+
+enum count { COUNT_CHANNEL_FAILED, COUNT_CHANNEL_LOST, COUNT_UP };
+
+static void
+count(struct relay_session *rs, enum count what)
+{
+	struct agent_session_metrics *metrics = rs->context->metrics;
+
+	if (!metrics)
+		return;
+	switch (what) {
+	case COUNT_CHANNEL_FAILED:
+		counter_add(&metrics->channels_failed, 1);
+		break;
+	case COUNT_CHANNEL_LOST:
+		counter_add(&metrics->channels_lost, 1);
+		break;
+	case COUNT_UP:
+		counter_add(&metrics->sessions, 1);
+		histogram_add(&metrics->handshake, HISTOGRAM_SHORT, clock_us() - rs->begun_us);
+		session_count_rtt(rs->session, &metrics->rtt);
+		break;
+	}
+}
+
 /* ---- its end ---- */
 
 static void
@@ -58,6 +86,8 @@ over(struct relay_session *rs)
 {
 	rs->end.was_up = rs->is_up;
 	rs->is_up = false;
+	if (rs->context->metrics)
+		word_counts_add(&rs->context->metrics->session_ends, rs->end.word);
 	rs->on_event(rs->arg, rs, RELAY_SESSION_OVER);
 }
 
@@ -127,10 +157,12 @@ relay_session_on_report(
 		tell_unable(rs);
 		/* fallthrough */
 	case CHANNEL_REPORT_FAILED:
+		count(rs, COUNT_CHANNEL_FAILED);
 		log_event(channel_pool_failed(&rs->ref->pool, clock_ms()) ? LOG_WARNING : LOG_DEBUG,
 		    "channel-failed", error, log_str("relay", rs->relay));
 		break;
 	case CHANNEL_REPORT_LOST:
+		count(rs, COUNT_CHANNEL_LOST);
 		if (channel_pool_lost(&rs->ref->pool, clock_ms()))
 			log_event(LOG_DEBUG, "channel-lost",
 			    "soon after it was parked: has the relay a place for it?",
@@ -212,6 +244,7 @@ static void
 on_welcome(struct relay_session *rs, const struct frame_welcome *welcome)
 {
 	if (come_up(rs, welcome)) {
+		count(rs, COUNT_UP);
 		rs->on_event(rs->arg, rs, RELAY_SESSION_UP);
 		look_at_service(rs);
 	} else
@@ -402,6 +435,7 @@ relay_session_new(const struct agent_context *context, const char *target, uint8
 	if (!rs)
 		return NULL;
 	rs->context = context;
+	rs->begun_us = clock_us();
 	rs->target = target;
 	rs->owner = owner;
 	rs->pool_share = context->pool_most;
@@ -519,6 +553,12 @@ uint64_t
 relay_session_rtt_us(const struct relay_session *rs)
 {
 	return rs->session ? session_rtt_us(rs->session) : 0;
+}
+
+unsigned
+relay_session_parked(const struct relay_session *rs)
+{
+	return rs->ref ? channel_pool_count(&rs->ref->pool) : 0;
 }
 
 const struct relay_session_end *

@@ -52,8 +52,10 @@ size_t relay_session_accepted_count(const struct relay_session *);
 bool relay_session_serves_all(const struct relay_session *);
 /* The name that the relay gives itself; "" before the welcome. */
 const char *relay_session_relay(const struct relay_session *);
-/* Of the last heartbeat; 0 before the first. */
+/* Of the last heartbeat; 0: there was none. */
 uint64_t relay_session_rtt_us(const struct relay_session *);
+/* Channels that are parked now. */
+unsigned relay_session_parked(const struct relay_session *);
 const struct relay_session_end *relay_session_end(const struct relay_session *);
 /* The place that the relay has for this agent in a turn of returning (agent/reconnect.h); false: it
  * has said none. */

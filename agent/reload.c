@@ -137,6 +137,9 @@ warn_restart(const struct agent_settings *old, const struct agent_settings *fres
 	if (strcmp(admin_path(old->admin_socket, old->state_dir, before),
 		admin_path(fresh->admin_socket, fresh->state_dir, after)) != 0)
 		log_event(LOG_WARNING, "restart-needed", "admin.socket changes only at a restart");
+	if (!web_rows_equal(&old->web, &fresh->web))
+		log_event(LOG_WARNING, "restart-needed",
+		    "admin.http, admin.http_hosts and admin.health change only by a restart");
 	if (strcmp(old->state_dir, fresh->state_dir) != 0)
 		log_event(
 		    LOG_WARNING, "restart-needed", "agent.state_dir changes only at a restart");
@@ -281,6 +284,7 @@ put_in_force(struct agent_live *live, struct agent_loaded *loaded, struct forwar
 	warn_restart(&old_settings, &loaded->settings);
 	loaded->retired = endpoint_table_hold(live->context.endpoint_table);
 	live->settings = loaded->settings;
+	live->in_force_s = clock_wall_s();
 	live->crl_stamp = loaded->crl_stamp;
 	live->credentials_stamp = loaded->credentials_stamp;
 	live->endpoint_stamps = loaded->endpoint_stamps;

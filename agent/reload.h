@@ -55,6 +55,7 @@ struct agent_live {
 	struct endpoint_stamp *endpoint_stamps; /* one for each endpoint of the settings */
 	struct reload_faults faults;            /* what is not as the files say */
 	struct agent_renew renew;
+	int64_t in_force_s; /* since when the settings are, by the wall clock */
 	unsigned retries;
 	struct endpoint_health *health;
 	bool is_health_behind; /* it does not know the endpoint table in force */

@@ -207,6 +207,8 @@ take_facts(struct server_certificate *out, const struct key_pair *pair, const ch
 
 	if (fine) {
 		out->key = facts.key;
+		out->not_before = facts.not_before;
+		out->not_after = facts.not_after;
 		memcpy(out->fingerprint, facts.fingerprint, sizeof out->fingerprint);
 		out->demand = demand_of(&facts);
 		fine = out->demand && take_names(out, &facts, endpoint);

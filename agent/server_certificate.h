@@ -29,6 +29,7 @@ struct server_certificate {
 	const struct key_demand *demand; /* what a client must offer to verify its key */
 	struct spki_pin key;             /* as in struct cert_facts */
 	char fingerprint[65];            /* likewise */
+	int64_t not_before, not_after;   /* likewise */
 	uint8_t digest[32]; /* SHA-256 of the file, so of what stands behind the certificate, too */
 	bool must_staple;   /* clients that know of it demand an OCSP response */
 	bool wants_staple;  /* it must, or a file was given */

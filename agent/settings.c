@@ -230,7 +230,7 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	    .fallback = "256", .least = 1, .most = MILLION },
 	DAEMON_MEMORY_ROW(struct agent_settings, limits.memory),
 	{ "admin.socket", CONF_TEXT, AT(agent_settings, admin_socket), .check = admin_is_path },
-	DAEMON_LOG_ROWS(struct agent_settings, log), { 0 } };
+	WEB_ROWS(struct agent_settings, web), DAEMON_LOG_ROWS(struct agent_settings, log), { 0 } };
 
 /* ---- what the settings must be together ---- */
 
@@ -614,6 +614,7 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 	}
 	agent_settings_check_accounts(settings, report);
 	check_unlike(settings, report);
+	web_rows_check(&settings->web, report);
 	if (settings->pool_least > settings->pool_most)
 		conf_error(report, settings->pool_mark,
 		    "agent.pool.least %llu is above agent.pool.most %llu",

@@ -19,6 +19,7 @@
 #include "base/daemon_rows.h"
 #include "enrol/renewal_rows.h"
 #include "base/fetch_proxy.h"
+#include "base/web_rows.h"
 #include "pki/trust_rows.h"
 
 enum mutual_tls { MUTUAL_OFF, MUTUAL_REQUEST, MUTUAL_REQUIRE };
@@ -178,6 +179,7 @@ struct agent_settings {
 	/* What `proxy` leads to, once it is loaded, for all that is not a relay; held.  NULL: directly. */
 	struct egress *egress;
 	char *admin_socket; /* NULL: in state_dir */
+	struct web_settings web;
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;
 	struct conf_items endpoints;

@@ -19,11 +19,13 @@
 #include "agent/endpoint_table.h"
 #include "agent/flow.h"
 #include "agent/limits.h"
+#include "agent/metrics.h"
 #include "agent/pooled_channel.h"
 #include "agent/session_ref.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/name_counts.h"
 #include "base/numbers.h"
 #include "base/shares.h"
 #include "base/thread.h"
@@ -39,6 +41,7 @@ struct agent_workers {
 	struct resolver *resolver;
 	struct shares *flows, *handshakes, *lingers, *hellos; /* of all workers */
 	struct standstills standstills;                       /* likewise */
+	struct name_counts *names;                            /* likewise */
 	void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error);
 	_Atomic uint64_t flow_count;
 	_Atomic bool is_draining;
@@ -60,6 +63,7 @@ struct agent_worker {
 	struct timer replace;
 	struct agent_flow_list flows;
 	struct stalls stalls;
+	struct agent_metrics metrics;
 	struct timer judge;
 };
 
@@ -412,6 +416,68 @@ agent_workers_flow_count(const struct agent_workers *workers)
 	return atomic_load(&workers->flow_count);
 }
 
+/* ---- what is known ---- */
+
+void
+agent_workers_sum(const struct agent_workers *workers, struct agent_metrics_sums *sums,
+    struct shares_load loads[AGENT_LOADS])
+{
+	*sums = (struct agent_metrics_sums){ 0 };
+	for (unsigned i = 0; i < workers->count; i++)
+		agent_metrics_add(
+		    sums, &workers->workers[i]->metrics, workers->workers[i]->stalls.moved);
+	loads[AGENT_LOAD_FLOWS] = shares_load(workers->flows);
+	loads[AGENT_LOAD_HANDSHAKES] = shares_load(workers->handshakes);
+	loads[AGENT_LOAD_HELLOS] = shares_load(workers->hellos);
+}
+
+struct name_counts *
+agent_workers_names(const struct agent_workers *workers)
+{
+	return workers->names;
+}
+
+struct turns {
+	unsigned missing;
+	void (*on_answer)(void *arg);
+	void *arg;
+	struct question questions[];
+};
+
+static void
+turn(void *data)
+{
+	(void)data;
+}
+
+static void
+on_turned(void *data)
+{
+	struct turns *turns = data;
+
+	if (--turns->missing > 0)
+		return;
+	turns->on_answer(turns->arg);
+	free(turns);
+}
+
+bool
+agent_workers_knock(struct agent_workers *workers, void (*on_answer)(void *arg), void *arg)
+{
+	struct turns *turns =
+	    calloc(1, sizeof *turns + workers->count * sizeof turns->questions[0]);
+
+	if (!turns)
+		return false;
+	turns->missing = workers->count;
+	turns->on_answer = on_answer;
+	turns->arg = arg;
+	for (unsigned i = 0; i < workers->count; i++)
+		loop_ask(thread_loop(workers->workers[i]->thread), &turns->questions[i], turn,
+		    turns, workers->main_loop, on_turned);
+	return true;
+}
+
 /* ---- life ---- */
 
 static void
@@ -438,6 +504,8 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 	worker->workers = workers;
 	worker->context.resolver = workers->resolver;
 	worker->context.stalls = &worker->stalls;
+	worker->context.metrics = &worker->metrics;
+	worker->metrics.names = workers->names;
 	worker->context.flows = workers->flows;
 	worker->context.handshakes = workers->handshakes;
 	worker->context.lingers = workers->lingers;
@@ -499,8 +567,9 @@ agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *resol
 	workers->handshakes = shares_new(SHARES_OLDEST);
 	workers->lingers = shares_new(SHARES_OLDEST);
 	workers->hellos = shares_new(SHARES_OLDEST);
-	if (!standstills_init(&workers->standstills) || !workers->flows || !workers->handshakes ||
-	    !workers->lingers || !workers->hellos) {
+	workers->names = name_counts_new();
+	if (!standstills_init(&workers->standstills) || !workers->names || !workers->flows ||
+	    !workers->handshakes || !workers->lingers || !workers->hellos) {
 		agent_workers_free(workers);
 		return NULL;
 	}
@@ -556,6 +625,7 @@ agent_workers_free(struct agent_workers *workers)
 	shares_free(workers->handshakes);
 	shares_free(workers->lingers);
 	shares_free(workers->hellos);
+	name_counts_free(workers->names);
 	standstills_wipe(&workers->standstills);
 	free(workers);
 }

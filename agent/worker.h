@@ -14,11 +14,14 @@
 #include <stdint.h>
 
 #include "base/loop.h"
+#include "base/shares.h"
 
 struct agent_limits;
+struct agent_metrics_sums;
 struct challenges;
 struct agent_workers;
 struct endpoint_table;
+struct name_counts;
 struct resolver;
 struct agent_session_ref;
 
@@ -57,5 +60,16 @@ void agent_workers_publish(struct agent_workers *, struct endpoint_table *);
 void agent_workers_drain(struct agent_workers *);
 /* Flows at this moment. */
 uint64_t agent_workers_flow_count(const struct agent_workers *);
+
+/* What all of them have counted so far; `loads` is how much of limits.flows, limits.handshakes and the hellos
+ * is used.  Any thread. */
+enum agent_load { AGENT_LOAD_FLOWS, AGENT_LOAD_HANDSHAKES, AGENT_LOAD_HELLOS, AGENT_LOADS };
+void agent_workers_sum(const struct agent_workers *, struct agent_metrics_sums *,
+    struct shares_load loads[AGENT_LOADS]);
+/* By endpoint; borrowed. */
+struct name_counts *agent_workers_names(const struct agent_workers *);
+/* Calls on_answer in the main loop when the loop of each worker has had a turn since; at the latest when that
+ * loop is freed.  False when memory is short. */
+bool agent_workers_knock(struct agent_workers *, void (*on_answer)(void *arg), void *arg);
 
 #endif

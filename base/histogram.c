@@ -1,4 +1,4 @@
-/* Counts of durations. */
+/* Counts how many durations lie within which bounds. */
 #include "base/histogram.h"
 
 #define MS(n) ((n)*UINT64_C(1000))

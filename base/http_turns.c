@@ -1,4 +1,4 @@
-/* Gives libmicrohttpd its turns. */
+/* Gives libmicrohttpd its turns, and paces those that it only thinks to need. */
 #include "base/http_turns.h"
 
 #include "base/numbers.h"

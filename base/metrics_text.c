@@ -1,4 +1,4 @@
-/* Writes the text of metrics. */
+/* Writes families and samples in the forms that Prometheus reads. */
 #include "base/metrics_text.h"
 
 #include <stdio.h>

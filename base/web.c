@@ -1,5 +1,5 @@
 /* The thread of a daemon's HTTP, and the snapshots that its answers are made from. */
-#include "base/web_private.h"
+#include "base/web.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/socket.h"
 #include "base/thread.h"
+#include "base/web_private.h"
 
 /* ---- snapshots ---- */
 

@@ -1,29 +1,30 @@
 /*
- * The HTTP of a daemon, for its administrators and their machines: `admin.http`, which says all and listens
- * at loopback addresses only, and `admin.health`, which says little and may listen anywhere.  Everything is
- * only read (GET, HEAD).  libmicrohttpd does HTTP, on a thread and a loop of the web's own, so that whoever
- * asks takes nothing from the daemon's loops.
+ * The HTTP of a daemon, for its administrators and their machines: `admin.http`, which says all and
+ * listens at loopback addresses only, and `admin.health`, which says little and may listen anywhere.
+ * Everything is only read (GET, HEAD).  libmicrohttpd does HTTP, on a thread and a loop of the web's own,
+ * so that whoever asks takes nothing from the daemon's loops.
  *
  * What is told comes from snapshots: the main thread makes one when somebody asks, at most one in
- * WEB_SNAPSHOT_MS, and all who ask meanwhile share it.  If none has come after WEB_PATIENCE_MS, the answers are
- * made without: then the main loop or a worker does not turn.
+ * WEB_SNAPSHOT_MS, and all who ask meanwhile share it.  If none has come after WEB_PATIENCE_MS, the
+ * answers are made without: then the main loop or a worker does not turn.
  *
  *	main thread: web_new --> web_listen ... --> web_start --> take() ... web_give()
  *	             --> web_stop --> (its loop has run what other threads called) --> web_free
  *
- * A stream is an answer that does not end (text/event-stream): whoever reads one gets what web_publish() gives.
+ * A stream is an answer that does not end (text/event-stream): whoever reads one gets what web_publish()
+ * gives.
  *
- * On admin.http a request is answered only if its Host is localhost, a loopback literal or one of `hosts`, and
- * on both only if its Origin and Sec-Fetch-Site say that no page of others asks (base/web_guard.h).  No
- * answer may be kept, framed or guessed at, and its Content-Security-Policy lets nothing be loaded unless
- * its file says otherwise.
+ * On admin.http a request is answered only if its Host is localhost, a loopback literal or one of
+ * `hosts`, and on both only if its Origin and Sec-Fetch-Site say that no page of others asks
+ * (base/web_guard.h).  No answer may be kept, framed or guessed at, and its Content-Security-Policy lets
+ * nothing be loaded unless its file says otherwise.
  *
  * Shared by:     whoever can reach the place.
- * Bound:         WEB_CONNECTIONS each, and of one address of admin.health a quarter; WEB_STREAMS of admin.http;
- *                WEB_BEHIND_MOST bytes that a stream has not taken.
- * Who leaves:    who has not asked for 30 s, or is not through with an answer by then; when all places are
- *                taken, who has been idle for 5 s, while newcomers wait in the kernel.  A stream that is too
- *                far behind is closed; one more than WEB_STREAMS is refused.
+ * Bound:         WEB_CONNECTIONS each, and of one address of admin.health a quarter; WEB_STREAMS of
+ *                admin.http; WEB_BEHIND_MOST bytes that a stream has not taken.
+ * Who leaves:    who has not asked for 30 s, or is not through with an answer by then; when all places
+ *                are taken, who has been idle for 5 s, while newcomers wait in the kernel.  A stream that
+ *                is too far behind is reset; one more than WEB_STREAMS is refused.
  */
 #ifndef BASE_WEB_H
 #define BASE_WEB_H

@@ -1,4 +1,4 @@
-/* Counts by words. */
+/* Counts by words, and adds up the counts of several threads. */
 #include "base/word_counts.h"
 
 #include <stdbool.h>
@@ -34,9 +34,9 @@ add(struct word_sums *sums, const char *word, uint64_t count)
 
 	while (at < sums->words && !is_same(sums->word[at], word))
 		at++;
+	/* Together they may have met more words than each has room for. */
 	if (at == WORD_COUNTS_MOST + 1)
-		at =
-		    WORD_COUNTS_MOST; /* together they have met more words than each has room for */
+		at = WORD_COUNTS_MOST;
 	else if (at == sums->words)
 		sums->word[sums->words++] = word;
 	sums->count[at] += count;

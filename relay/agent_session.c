@@ -88,6 +88,7 @@ cut(struct agent_session *self)
 		return;
 	retire(self);
 	agent_session_move(self, AGENT_SESSION_GONE);
+	agent_session_count_over(self);
 	agent_session_log_end(self);
 	LIST_REMOVE(self, link);
 	LIST_INSERT_HEAD(&self->worker->departing, self, link);
@@ -293,6 +294,7 @@ agent_session_start(struct worker_context *worker, struct conn *conn)
 		return;
 	}
 	self->worker = worker;
+	self->begun_us = clock_us();
 	self->client = conn_client(conn);
 	LIST_INSERT_HEAD(&worker->sessions, self, link);
 	task_init(&self->reap, reap, self);

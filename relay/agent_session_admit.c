@@ -85,6 +85,7 @@ agent_session_judge_chain(void *arg, const struct tls_certificate *chain, size_t
 	if (self->identity)
 		return 0;
 	self->was_logged = true;
+	agent_session_count_refused(self, verify_code_word(verdict.code));
 	log_verdict(self, &verdict);
 	return alert_of(&verdict);
 }
@@ -140,6 +141,7 @@ refuse(struct agent_session *self, enum code code, const char *sentence)
 		    log_str("code", code_word(code)),
 		    log_str("client", address_text(&self->client, client)),
 		    log_agent(self->identity));
+	agent_session_count_refused(self, code_word(code));
 	session_refuse(self->session, code, sentence);
 	agent_session_linger(self);
 }
@@ -287,6 +289,7 @@ admit(struct agent_session *self, const struct frame_hello *hello, struct usage 
 		    session_version(self->session) >= PROTOCOL_FACTS;
 		agent_session_hear_offer(self, hello);
 		welcome(self, hello);
+		agent_session_count_up(self);
 		agent_session_log_welcome(self, hello);
 		agent_session_watch_end(self);
 		agent_session_resume(self, face_twin(self, twin));

@@ -80,7 +80,7 @@ struct agent_session {
 	unsigned range_count, accepted_count;
 	struct agent_session_resume resume;
 	struct agent_session_lines lines;
-	uint64_t up_ms;
+	uint64_t begun_us, up_ms;
 	uint32_t features; /* that both have */
 	bool is_succeeded; /* by another session of its process; ends soon */
 	bool is_dry_run;   /* what it announces is judged and neither served nor kept; */
@@ -118,6 +118,12 @@ void agent_session_judge(struct agent_session *, struct trust *, int64_t now);
 void agent_session_watch_end(void *self);
 /* The agent's hello: admitted and welcomed, or refused. */
 void agent_session_greet(struct agent_session *, const struct frame_hello *);
+
+/* agent_session_metrics.c: each once, where the thing happens.  Codes are stable words; of one that was never
+ * up the last counts nothing. */
+void agent_session_count_up(struct agent_session *);
+void agent_session_count_refused(const struct agent_session *, const char *code);
+void agent_session_count_over(const struct agent_session *);
 
 /* agent_session_endpoints.c. The first is false when memory is short; the second comes after all
  * are withdrawn, and is harmless on {0}. */

@@ -102,9 +102,6 @@ tell_facts(const struct rules *rules)
 	    limits->flows_per_name_per_second);
 	printf("flows of a name: %" PRIu64 " (0: no bound)\n", limits->flows_per_name);
 	printf("sessions a second: %" PRIu64 " (0: no bound)\n", limits->sessions_per_second);
-	if (settings->admin_http)
-		fprintf(
-		    stderr, "warning: this version does not serve admin.http; remove the key\n");
 }
 
 /* One that renews itself may wait for its time. */

@@ -16,6 +16,7 @@
 #include "relay/arrival.h"
 #include "relay/agent_fields.h"
 #include "relay/flow_hello.h"
+#include "relay/flow_metrics.h"
 #include "relay/flow_private.h"
 #include "relay/flow_starttls.h"
 #include "relay/flow_wait.h"
@@ -124,6 +125,7 @@ end(struct flow *flow, const char *reason)
 	struct worker_context *worker = flow->worker;
 
 	flow_log_closed(flow, reason);
+	flow_metrics_closed(flow, reason);
 	dissolve(flow);
 	worker_shrank(worker);
 }
@@ -150,6 +152,7 @@ flow_refuse(struct flow *flow, enum refusal reason)
 	if (reason == REFUSE_DENIED)
 		atomic_fetch_add(&worker->shared->denied, 1);
 	flow_log_refused(flow, reason, refuse_alert(reason));
+	flow_metrics_refused(flow, reason);
 	watch_wipe(&flow->way->client);
 	conn = take_conn(&flow->way->conn);
 	dissolve(flow);
@@ -505,6 +508,7 @@ flow_join(struct flow *flow, struct stream *far, const void *front, size_t front
 		return;
 	}
 	flow->ready_ms = (int32_t)((clock_us() - flow->accepted_us) / 1000);
+	flow_metrics_joined(flow);
 	empty_way(flow);
 	free(flow->way);
 	flow->way = NULL;
@@ -653,6 +657,7 @@ flow_start(struct worker_context *worker, struct conn *conn, const char *name)
 		return;
 	}
 	flow->worker = worker;
+	counter_add(&worker->metrics.flows, 1);
 	flow->way->rules = rules_hold(worker->rules);
 	flow->way->conn = take_conn(conn);
 	flow_id_make(&worker->shared->flow_ids, flow->id);

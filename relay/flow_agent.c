@@ -95,6 +95,7 @@ retry(struct flow *flow, const char *why, bool excluded)
 	    has_attempts_left(flow);
 
 	flow_log_retry(flow, why);
+	counter_add(&flow->worker->metrics.attempts_failed, 1);
 	snprintf(flow->way->trouble, sizeof flow->way->trouble, "%.500s", why);
 	drop(flow);
 	if (!may) {

@@ -37,8 +37,8 @@ ja4_of(const struct flow *flow)
 	return flow->names + strlen(flow->names) + 1;
 }
 
-static const char *
-route_of(const struct flow *flow)
+const char *
+flow_route(const struct flow *flow)
 {
 	if (flow->way)
 		return flow->way->route;
@@ -70,8 +70,8 @@ carrier_of(const struct flow *flow)
 
 /* The bytes that the client itself has sent: without our PROXY header, of which the upstream may have
  * taken a part only, with the hello that went ahead in `open`. */
-static uint64_t
-bytes_in(const struct flow *flow)
+uint64_t
+flow_bytes_in(const struct flow *flow)
 {
 	uint64_t pumped;
 
@@ -80,6 +80,12 @@ bytes_in(const struct flow *flow)
 	pumped = pump_bytes_from_a(flow->pump);
 	return difference(pumped, flow->proxy_bytes) +
 	    (!flow->static_route ? flow->hello_bytes : 0);
+}
+
+uint64_t
+flow_bytes_out(const struct flow *flow)
+{
+	return flow->pump ? pump_bytes_from_b(flow->pump) : 0;
 }
 
 void
@@ -92,12 +98,12 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		log_hex("flow", flow->id, sizeof flow->id),
 		log_str("client", address_text(&from, client)),
 		log_str("server_name", flow_server_name(flow)),
-		log_str("route", or_none(route_of(flow))),
+		log_str("route", or_none(flow_route(flow))),
 		log_agent(flow_identity(flow)),
 		log_str("upstream", upstream_of(flow, upstream)),
 		log_str("carrier", carrier_of(flow)),
-		log_u64("bytes_in", bytes_in(flow)),
-		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
+		log_u64("bytes_in", flow_bytes_in(flow)),
+		log_u64("bytes_out", flow_bytes_out(flow)),
 		log_u64("duration_ms", (now - begun) / 1000),
 		log_i64("ready_ms", flow->ready_ms),
 		log_u64("attempts", flow->attempts),
@@ -152,7 +158,7 @@ flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 	    log_str("code", refuse_word(reason)), log_hex("flow", flow->id, sizeof flow->id),
 	    log_str("client", address_text(&from, client)),
 	    log_str("server_name", flow_server_name(flow)),
-	    log_str("route", or_none(route_of(flow))), log_agent(flow_identity(flow)),
+	    log_str("route", or_none(flow_route(flow))), log_agent(flow_identity(flow)),
 	    log_str("upstream", upstream_of(flow, upstream)),
 	    log_str("error", or_none(flow->way->trouble)), log_str("reason", flow->reason),
 	    log_u64("attempts", flow->attempts),

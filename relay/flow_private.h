@@ -99,6 +99,11 @@ extern const char *const flow_state_name[FLOW_STATES];
 extern const char flow_displaced[], flow_displaced_sentence[];
 /* Whose agent it is over; NULL: nobody's. */
 const struct identity *flow_identity(const struct flow *);
+/* The pattern of its route; "" or NULL: none yet. */
+const char *flow_route(const struct flow *);
+/* From the client and to it, so far. */
+uint64_t flow_bytes_in(const struct flow *);
+uint64_t flow_bytes_out(const struct flow *);
 void flow_log_closed(const struct flow *, const char *reason);
 void flow_log_refused(const struct flow *, enum refusal, uint8_t alert);
 void flow_log_retry(const struct flow *, const char *why);

@@ -52,8 +52,10 @@ connect_next(struct flow *flow, const char *why)
 		flow_refuse_because(flow, REFUSE_NO_AGENT, why);
 		return;
 	}
-	if (way->tried_upstreams != 0)
+	if (way->tried_upstreams != 0) {
 		flow_log_retry(flow, why);
+		counter_add(&flow->worker->metrics.attempts_failed, 1);
+	}
 	flow_static_leave(flow);
 	flow->upstream = (uint8_t)(next + 1);
 	flow->attempts++;

@@ -170,6 +170,7 @@ refuse(struct intake *intake, enum refusal reason, uint8_t alert)
 	const struct refuse_rule *rule = &worker->rules->settings.rules[reason];
 	const char *why = said ? said : clienthello_reason(&conn.hello);
 
+	counter_add(&worker->metrics.refused[reason], 1);
 	log_limited(LOG_INFO, "hello-refused", &from, cure_of(reason),
 	    log_str("code", refuse_word(reason)), log_str("client", address_text(&from, client)),
 	    log_str("server_name",
@@ -208,6 +209,7 @@ turn_away(struct intake *intake, bool is_session, const char *why)
 	    is_session ? "session-failed" : "channel-refused", &from, why,
 	    log_str("code", refuse_word(REFUSE_OVER_LIMIT)),
 	    log_str("client", address_text(&from, client)));
+	counter_add(&worker->metrics.agents_too_fast, 1);
 	refuse_at_once(&conn, refuse_alert(REFUSE_OVER_LIMIT));
 	worker_shrank(worker);
 }
@@ -283,6 +285,7 @@ take_client(struct intake *intake)
 	struct worker_context *worker = intake->worker;
 	struct conn conn = leave(intake);
 
+	histogram_add(&worker->metrics.hello, HISTOGRAM_SHORT, clock_us() - conn.accepted_us);
 	flow_start(worker, &conn, conn.hello.server_name);
 	worker_shrank(worker);
 }
@@ -633,6 +636,7 @@ intake_start(struct worker_context *worker, int fd, const struct address *peer, 
 		.accepted_us = clock_us() };
 	struct intake *intake = new_intake(worker, &conn);
 
+	counter_add(&worker->metrics.accepted, 1);
 	if (!intake) {
 		close(fd);
 		return;

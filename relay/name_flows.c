@@ -97,6 +97,19 @@ name_flows_name(const struct name_flows_place *place)
 	return place ? place->name : NULL;
 }
 
+uint64_t
+name_flows_count(struct name_flows *self, const char *name)
+{
+	struct hash_link *at;
+	uint64_t flows;
+
+	pthread_mutex_lock(&self->lock);
+	at = table_find(&self->names, table_hash(&self->names, name, strlen(name)), has_name, name);
+	flows = at ? container_of(at, struct name_flows_place, link)->flows : 0;
+	pthread_mutex_unlock(&self->lock);
+	return flows;
+}
+
 void
 name_flows_leave(struct name_flows *self, struct name_flows_place *place)
 {

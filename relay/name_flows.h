@@ -26,6 +26,8 @@ struct name_flows_place *name_flows_enter(
     struct name_flows *, const char *name, uint64_t most, const char **trouble);
 /* Borrowed until the place is left; NULL of NULL. */
 const char *name_flows_name(const struct name_flows_place *);
+/* How many flows of this name there are. */
+uint64_t name_flows_count(struct name_flows *, const char *name);
 /* NULL is fine. */
 void name_flows_leave(struct name_flows *, struct name_flows_place *);
 

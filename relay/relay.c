@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/ready.h"
 #include "base/shares.h"
+#include "base/web.h"
 #include "enrol/crl_refresh.h"
 #include "relay/relay_private.h"
 #include "relay/reload.h"
@@ -373,18 +374,10 @@ warn_of_root(void)
 }
 
 static void
-warn_of_admin(const struct settings *settings)
-{
-	if (settings->admin_http)
-		log_event(LOG_WARNING, "admin-http-not-served",
-		    "this version does not serve admin.http; remove the key",
-		    log_str("admin.http", settings->admin_http));
-}
-
-static void
 serve(struct relay *relay)
 {
-	if (!watch_signals(relay) || !start_workers(relay)) {
+	if (!watch_signals(relay) || !start_workers(relay) ||
+	    (!relay->takeover && !web_start(relay->web))) {
 		log_audit(LOG_ERROR, "start-failed",
 		    "the system refused a thread, a signal handler or memory");
 		relay_stop(relay);
@@ -414,7 +407,6 @@ relay_run(const char *path, bool takes_over)
 	relay.code = relay_open(&relay, takes_over);
 	if (relay.code == EX_OK) {
 		warn_of_root();
-		warn_of_admin(&relay.reload.rules->settings);
 		serve(&relay);
 	}
 	relay_close(&relay);

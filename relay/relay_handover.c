@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/ready.h"
+#include "base/web.h"
 #include "enrol/crl_refresh.h"
 #include "enrol/renewal.h"
 #include "relay/handover.h"
@@ -128,6 +129,7 @@ give_away(struct relay *relay)
 	ready_store_forget();
 	if (relay->admin)
 		admin_give_away(relay->admin);
+	web_give_away(relay->web);
 	log_audit(LOG_INFO, "handed-over",
 	    "another process has taken over; open flows may finish here",
 	    log_i64("pid", relay->handover_pid),
@@ -194,6 +196,21 @@ hand_out_listeners(struct relay *relay)
 	return true;
 }
 
+/* A relay that knows of no such listener closes them. */
+static bool
+hand_out_web(struct relay *relay)
+{
+	static const enum web_place places[] = { WEB_HTTP, WEB_HEALTH };
+
+	for (size_t i = 0; i < 2; i++) {
+		int fd = web_descriptor(relay->web, places[i]);
+
+		if (fd >= 0 && !handover_tell(relay->shared.handover, HANDOVER_LISTENER, fd))
+			return false;
+	}
+	return true;
+}
+
 static bool
 hand_out_all(struct relay *relay)
 {
@@ -201,7 +218,8 @@ hand_out_all(struct relay *relay)
 
 	return handover_tell(handover, HANDOVER_LOCK, ready_lock_descriptor()) &&
 	    handover_tell(handover, HANDOVER_ADMIN, admin_descriptor(relay->admin)) &&
-	    hand_out_listeners(relay) && handover_tell(handover, HANDOVER_ALL, -1);
+	    hand_out_listeners(relay) && hand_out_web(relay) &&
+	    handover_tell(handover, HANDOVER_ALL, -1);
 }
 
 /* NULL: nothing. */

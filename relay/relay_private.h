@@ -16,6 +16,7 @@
 
 struct fetcher;
 struct takeover;
+struct web;
 
 /*
  *	taking over --> serving --> draining --> cut short --> stopping
@@ -41,6 +42,7 @@ struct relay {
 	struct reload reload; /* the configuration in force */
 	struct fetcher *fetcher;
 	struct admin *admin; /* NULL: nobody can ask */
+	struct web *web;     /* NULL: nothing is served by HTTP */
 	int64_t since_s;
 	struct timer tick, deadline;
 	struct memory_tide flows;

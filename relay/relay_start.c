@@ -9,10 +9,12 @@
 #include "base/fetch.h"
 #include "base/log.h"
 #include "base/ready.h"
+#include "base/web.h"
 #include "enrol/crl_refresh.h"
 #include "relay/bind.h"
 #include "relay/handover.h"
 #include "relay/known_names.h"
+#include "relay/metrics_web.h"
 #include "relay/relay_private.h"
 #include "relay/route.h"
 #include "relay/route_health.h"
@@ -135,7 +137,7 @@ load_trust(struct relay *relay)
 	if (!trust)
 		return relay_fail(memory_exit_code(EX_CONFIG), error);
 	reload_warn(&relay->reload, trust);
-	reload_warn_certificate(settings);
+	reload_warn_certificate(&relay->reload);
 	trustwatch_swap(watch, trust);
 	return EX_OK;
 }
@@ -199,6 +201,7 @@ load_rules(struct relay *relay)
 	memory_begin();
 	relay->reload.rules =
 	    rules_load(relay->reload.path, relay->shared.session_table, stderr, &failure);
+	relay->reload.in_force_s = clock_wall_s();
 	if (relay->reload.rules)
 		return EX_OK;
 	return memory_exit_code(failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG);
@@ -243,6 +246,8 @@ relay_open(struct relay *relay, bool takes_over)
 	relay_know_names(relay);
 	reload_stamp(&relay->reload);
 	code = bind_listeners(settings, relay->takeover, shared->workers, shared->worker_count);
+	if (code == EX_OK)
+		code = relay_web_open(relay);
 	return code != EX_OK || relay->takeover ? code : listen_to_operator(relay);
 }
 
@@ -252,6 +257,7 @@ relay_close(struct relay *relay)
 	struct shared *shared = &relay->shared;
 
 	admin_free(relay->admin);
+	web_stop(relay->web);
 	handover_stop(shared->handover);
 	takeover_free(relay->takeover);
 	route_health_free(relay->reload.health);
@@ -261,6 +267,7 @@ relay_close(struct relay *relay)
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_join(shared->workers[i]);
 	loop_free(relay->loop); /* their last reports are delivered here */
+	web_free(relay->web);
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_free(shared->workers[i]);
 	free(shared->workers);

@@ -6,6 +6,7 @@
 #include "base/admin.h"
 #include "base/log.h"
 #include "base/ready.h"
+#include "base/web.h"
 #include "relay/relay_private.h"
 #include "relay/rules.h"
 #include "relay/takeover.h"
@@ -67,6 +68,8 @@ accept_all(struct relay *relay, const char *how)
 		return false;
 	relay_move(relay, RELAY_SERVING);
 	take_admin(relay);
+	if (!web_start(relay->web))
+		memory_short("the thread of admin.http and admin.health");
 	for (unsigned i = 0; i < relay->shared.worker_count; i++)
 		worker_post_accept(relay->shared.workers[i]);
 	log_audit(LOG_INFO, "taken-over", how, log_i64("pid", takeover_pid(relay->takeover)));

@@ -69,15 +69,20 @@ warn_of_certificate(const char *path, const struct cert_facts *facts, int64_t no
 }
 
 void
-reload_warn_certificate(const struct settings *settings)
+reload_warn_certificate(struct reload *reload)
 {
+	const struct settings *settings = &reload->rules->settings;
 	struct cert_facts facts;
 	char ignored[CERT_ERROR];
 
+	reload->certificate_ends_s = 0;
 	if (!settings->connect_name)
 		return;
-	if (cert_load(&facts, settings->certificate, ignored))
+	if (cert_load(&facts, settings->certificate, ignored)) {
+		reload->certificate_begins_s = facts.not_before;
+		reload->certificate_ends_s = facts.not_after;
 		warn_of_certificate(settings->certificate, &facts, clock_wall_s());
+	}
 	cert_wipe(&facts);
 }
 
@@ -120,7 +125,7 @@ static void
 use_certificate(struct reload *reload)
 {
 	reload_faults_mend(&reload->faults, certificate_part);
-	reload_warn_certificate(&reload->rules->settings);
+	reload_warn_certificate(reload);
 	log_audit(LOG_INFO, "certificate-reloaded", "new sessions are shown the new certificate");
 }
 
@@ -162,6 +167,9 @@ tell_unchanged(const struct settings *old, const struct settings *fresh)
 		admin_path(fresh->admin_socket, fresh->state_dir, after)) != 0)
 		log_event(LOG_WARNING, "restart-needed",
 		    "admin.socket and state_dir change only by a restart");
+	if (!web_rows_equal(&old->web, &fresh->web))
+		log_event(LOG_WARNING, "restart-needed",
+		    "admin.http, admin.http_hosts and admin.health change only by a restart");
 }
 
 void
@@ -257,6 +265,7 @@ use_rules(struct reload *reload, struct rules *rules)
 	renew_follow(&reload->renew, &rules->settings);
 	rules_release(reload->rules);
 	reload->rules = rules;
+	reload->in_force_s = clock_wall_s();
 	reload_set_bounds(reload);
 	reload_watch_health(reload);
 	reload_refresh_crls(reload);
@@ -332,7 +341,7 @@ put_in_force(struct reload *reload, const struct outcome *outcome)
 	use_rules(reload, outcome->rules);
 	reload_stamp(reload);
 	tell_trust(reload);
-	reload_warn_certificate(&outcome->rules->settings);
+	reload_warn_certificate(reload);
 	log_audit(LOG_INFO, "reloaded", "the new configuration is in force",
 	    log_str("changed", conf_changes_text(&changes, changed)));
 }
@@ -454,7 +463,7 @@ warn_daily(struct reload *reload)
 	if (now_s >= reload->warned_s && now_s - reload->warned_s < DAY_S)
 		return;
 	if (reload->warned_s != 0) {
-		reload_warn_certificate(&reload->rules->settings);
+		reload_warn_certificate(reload);
 		warn_of_crls(reload, now_s);
 	}
 	reload->warned_s = now_s;

@@ -23,6 +23,9 @@ struct reload {
 	struct shared *shared; /* borrowed */
 	struct rules *rules;   /* held: in force */
 	struct file_stamp certificate, private_key;
+	/* Of the certificate in force; 0: none. */
+	int64_t certificate_begins_s, certificate_ends_s;
+	int64_t in_force_s;          /* since when the rules are, by the wall clock */
 	int64_t warned_s;            /* of what ends, by the wall clock */
 	struct reload_faults faults; /* what is not as the files say */
 	unsigned retries;
@@ -52,7 +55,7 @@ void reload_set_bounds(const struct reload *);
 void reload_obey_descriptors(struct reload *);
 /* A trust set is in force: logs what it has to say of itself. */
 void reload_warn(struct reload *, const struct trust *);
-/* Warns if the certificate is not valid yet, ends soon or has ended. */
-void reload_warn_certificate(const struct settings *);
+/* The certificate of the rules is in force: warns if it is not valid yet, ends soon or has ended. */
+void reload_warn_certificate(struct reload *);
 
 #endif

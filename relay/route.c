@@ -286,6 +286,21 @@ route_find(struct routes *routes, const struct route_question *question,
 	return ROUTE_LATER;
 }
 
+bool
+route_serves(struct routes *routes, const char *name)
+{
+	const struct route_question question = { .name = name };
+	struct route_answer answer;
+
+	look_up_here(routes, &question, &answer);
+	if (answer.verdict == ROUTE_STATIC)
+		route_static_release(answer.static_route);
+	if (answer.verdict == ROUTE_AGENT)
+		session_ref_release(answer.session_ref);
+	return answer.verdict == ROUTE_STATIC || answer.verdict == ROUTE_AGENT ||
+	    (answer.verdict == ROUTE_NONE && answer.reason == ROUTE_DENIED);
+}
+
 uint64_t
 route_arrivals(const struct routes *routes)
 {

@@ -250,6 +250,10 @@ struct route_request;
 enum route_verdict route_find(struct routes *, const struct route_question *, struct route_answer *,
     void (*on_answer)(void *arg, const struct route_answer *), void *arg,
     struct route_request **request);
+/* Whether a client that asks for the name (normalised), and of whom nothing else is known, would be served
+ * here; where that depends on the client's address, some are, or were a minute ago.  No registry is asked.
+ * Any thread. */
+bool route_serves(struct routes *, const char *name);
 /* How many claims have come up and static routes been set so far: while it is what it was before a question
  * was asked, that question would have the same answer if it was ROUTE_NOBODY.  Any thread. */
 uint64_t route_arrivals(const struct routes *);

@@ -281,9 +281,7 @@ static const struct conf_row rows[] = {
 	    .most = HOURS(24) },
 	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = paths_relay_state },
 	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .check = admin_is_path },
-	{ "admin.http", CONF_TEXT, AT(settings, admin_http),
-	    .mark_offset = AT(settings, admin_http_mark) },
-	DAEMON_LOG_ROWS(struct settings, log), { 0 }
+	WEB_ROWS(struct settings, web), DAEMON_LOG_ROWS(struct settings, log), { 0 }
 };
 
 /* ---- the whole ---- */

@@ -15,6 +15,7 @@
 #include "base/conf_changes.h"
 #include "base/daemon_rows.h"
 #include "base/upstream_url.h"
+#include "base/web_rows.h"
 #include "enrol/renewal_rows.h"
 #include "pki/trust_rows.h"
 #include "relay/refuse.h"
@@ -96,8 +97,8 @@ struct settings {
 	uint64_t pool_least, pool_most, pool_ping_ms;
 	uint64_t tolerance_ms, half_closed_ms, stall_ms, drain_ms;
 	char *state_dir;
-	char *admin_socket, *admin_http;
-	struct conf_mark admin_http_mark;
+	char *admin_socket;
+	struct web_settings web;
 	struct log_settings log;
 };
 

@@ -327,4 +327,5 @@ settings_check(struct settings *settings, struct conf_report *report)
 	for (enum refusal reason = 0; reason < REFUSALS; reason++)
 		check_refusal(settings, reason, report);
 	check_bounds(settings, report);
+	web_rows_check(&settings->web, report);
 }

@@ -1,6 +1,7 @@
 /* What is shared is made and freed here; relay.c says when. */
 #include "relay/shared.h"
 
+#include "base/name_counts.h"
 #include "base/rate.h"
 #include "base/resolver.h"
 #include "base/shares.h"
@@ -31,7 +32,8 @@ shared_make(struct shared *shared)
 	    (shared->waits = shares_new(SHARES_NEWEST)) &&
 	    (shared->wait_names = name_flows_new()) && standstills_init(&shared->standstills) &&
 	    (shared->rates = rate_table_new()) && (shared->name_flows = name_flows_new()) &&
-	    (shared->pendings = pendings_new()) && (shared->resumptions = resumptions_new()) &&
+	    (shared->name_counts = name_counts_new()) && (shared->pendings = pendings_new()) &&
+	    (shared->resumptions = resumptions_new()) &&
 	    (shared->hellos = shares_new(SHARES_OLDEST)) &&
 	    (shared->hello_bytes = shares_new(SHARES_OLDEST)) &&
 	    (shared->agent_hellos = shares_new(SHARES_OLDEST)) &&
@@ -66,6 +68,7 @@ shared_wipe(struct shared *shared)
 	resumptions_free(shared->resumptions);
 	pendings_free(shared->pendings);
 	name_flows_free(shared->name_flows);
+	name_counts_free(shared->name_counts);
 	name_flows_free(shared->wait_names);
 	shares_free(shared->waits);
 	rate_table_free(shared->rates);

@@ -17,6 +17,7 @@
 
 struct handover;
 struct known_names;
+struct name_counts;
 struct name_flows;
 struct pendings;
 struct rate_table;
@@ -42,6 +43,7 @@ struct shared {
 	struct session_lines *session_lines;
 	struct rate_table *rates; /* arrival.h */
 	struct name_flows *name_flows;
+	struct name_counts *name_counts;
 	struct pendings *pendings;
 	struct resumptions *resumptions;
 	struct shares *flows; /* of clients; the newest leave */

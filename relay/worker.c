@@ -26,6 +26,7 @@
 #include "relay/flow_wait.h"
 #include "relay/handover_message.h"
 #include "relay/intake.h"
+#include "relay/metrics.h"
 #include "relay/refuse.h"
 #include "relay/rules.h"
 #include "relay/shared.h"
@@ -502,6 +503,12 @@ worker_take_census(
 	*census = (struct worker_census){ .worker = worker, .on_counts = on_counts, .arg = arg };
 	loop_ask(thread_loop(worker->thread), &census->question, count, census, worker->main,
 	    tell_counts);
+}
+
+void
+worker_add_metrics(const struct worker *worker, struct relay_metrics_sums *sums)
+{
+	relay_metrics_add(sums, &worker->context.metrics, worker->context.stalls.moved);
 }
 
 /* ---- the thread ---- */

@@ -15,6 +15,7 @@
 #include "relay/agent_session.h"
 
 struct handover_conn;
+struct relay_metrics_sums;
 struct rules;
 struct shared;
 struct trust;
@@ -68,6 +69,8 @@ struct worker_census {
 };
 void worker_take_census(
     struct worker *, struct worker_census *, void (*on_counts)(void *arg), void *arg);
+/* What it has counted so far, added to the sums.  Any thread. */
+void worker_add_metrics(const struct worker *, struct relay_metrics_sums *);
 void worker_stop(struct worker *);
 /* Every worker must have been stopped before the first is joined: they wait for one another. */
 void worker_join(struct worker *);

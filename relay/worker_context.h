@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 #include "base/loop.h"
+#include "relay/metrics.h"
 #include "relay/refuse.h"
 #include "tunnel/stalls.h"
 
@@ -41,6 +42,7 @@ struct worker_context {
 	struct timer look;             /* for them */
 	struct lingers lingers;
 	struct stalls stalls; /* of the joined flows */
+	struct relay_metrics metrics;
 	bool draining;
 	void (*on_shrank)(struct worker_context *);
 };

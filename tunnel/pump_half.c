@@ -43,7 +43,11 @@ move(struct half *half, enum half_state to)
 void
 pump_count(struct half *half, size_t bytes)
 {
+	struct stalls *stalls = pump_of(half)->stalls;
+
 	half->count = (half->count + bytes) & UINT64_MAX >> (64 - HALF_COUNT_BITS);
+	if (stalls)
+		counter_add(&stalls->moved[half->is_second], bytes);
 }
 
 /* Writes what is kept, and then what is in a pipe; IO_OK once all of it is gone. */

@@ -401,6 +401,12 @@ session_rtt_us(const struct session *s)
 	return s->rtt_us;
 }
 
+void
+session_count_rtt(struct session *s, struct histogram *rtt)
+{
+	s->rtt = rtt;
+}
+
 enum code
 session_over_code(const struct session *s)
 {

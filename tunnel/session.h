@@ -19,6 +19,7 @@
 
 #include "tunnel/link.h"
 
+struct histogram;
 struct session;
 
 enum session_side { SESSION_RELAY, SESSION_AGENT };
@@ -129,6 +130,8 @@ unsigned session_version(const struct session *);
 bool session_withdraws_many(const struct session *);
 /* The round trip of the last heartbeat in microseconds, 0 before the first. */
 uint64_t session_rtt_us(const struct session *);
+/* Those that are measured from now on go there, too (HISTOGRAM_SHORT), in the loop's thread. */
+void session_count_rtt(struct session *, struct histogram *);
 enum code session_over_code(const struct session *); /* what the peer said, or CODE_NONE /
 							 * CODE_HEARTBEAT_LOST ... */
 const char *session_error(const struct session *);

@@ -57,6 +57,7 @@ struct session {
 	uint64_t asked_ms;
 	uint32_t sequence, probe;
 	uint64_t rtt_us;
+	struct histogram *rtt; /* borrowed; NULL: nobody wants to know */
 
 	enum code code;
 	char error[SENTENCE_TEXT];

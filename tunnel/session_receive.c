@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/numbers.h"
 #include "tunnel/session_private.h"
 
@@ -277,8 +278,11 @@ static void
 on_pong(struct session *s, const struct frame_ping *pong)
 {
 	uint64_t now = clock_us();
-	if (pong->sent_at_us <= now)
+	if (pong->sent_at_us <= now) {
 		s->rtt_us = now - pong->sent_at_us;
+		if (s->rtt)
+			histogram_add(s->rtt, HISTOGRAM_SHORT, s->rtt_us);
+	}
 	if (s->probe == 0 || pong->sequence != s->probe)
 		return;
 	s->probe = 0;

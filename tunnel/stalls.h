@@ -17,6 +17,7 @@
 
 #include <sys/queue.h>
 
+#include "base/counter.h"
 #include "base/loop.h"
 #include "tunnel/ahead.h"
 
@@ -36,6 +37,8 @@ struct stalls {
 	struct stall *next; /* of the round that is under way; NULL: none is */
 	struct timer timer;
 	void (*look)(struct stall *, uint64_t waited_ms);
+	struct thread_counter
+	    moved[2];       /* bytes that the loop's pumps have passed on: from a, from b */
 	struct pipes pipes; /* what the loop's flows share beside the list */
 	struct ahead ahead;
 	/* pump.h; may be NULL. */

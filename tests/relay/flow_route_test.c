@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/name_counts.h"
 #include "base/clock.h"
 #include "base/clock_fake.h"
 #include "base/loop_advance.h"
@@ -130,6 +131,7 @@ set_up(void **state)
 	fake = (struct fake_registry){ 0 };
 	shared = (struct shared){ .routes = route_table_new(), .flows = shares_new(SHARES_NEWEST),
 	    .lingers = shares_new(SHARES_OLDEST), .rates = rate_table_new(), .name_flows = name_flows_new(),
+	    .name_counts = name_counts_new(),
 	    .waits = shares_new(SHARES_NEWEST), .wait_names = name_flows_new(), .resolver = resolver_new() };
 	shares_set_bounds(shared.waits, &(struct shares_bounds){ WAITS_MOST, WAITS_A_CLIENT });
 	flow_ids_init(&shared.flow_ids);
@@ -154,6 +156,7 @@ tear_down(void **state)
 	rules_release(worker.rules);
 	resolver_free(shared.resolver);
 	name_flows_free(shared.name_flows);
+	name_counts_free(shared.name_counts);
 	rate_table_free(shared.rates);
 	shares_free(shared.flows);
 	shares_free(shared.lingers);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "agent/challenge.h"
 #include "agent/relay_session.h"
+#include "base/name_counts.h"
 #include "base/loop.h"
 #include "base/rate.h"
 #include "base/shares.h"
@@ -152,6 +153,7 @@ relay_up(struct sim_relay *relay)
 	shared->routes = route_table_new();
 	shared->rates = unbounded_rates();
 	shared->name_flows = name_flows_new();
+	shared->name_counts = name_counts_new();
 	shared->pendings = pendings_new();
 	shared->resumptions = resumptions_new();
 	resumptions_set_bound(shared->resumptions, RESUMPTION_BYTES);
@@ -225,6 +227,7 @@ relay_down(struct sim_relay *relay)
 	pendings_free(shared->pendings);
 	resumptions_free(shared->resumptions);
 	name_flows_free(shared->name_flows);
+	name_counts_free(shared->name_counts);
 	name_flows_free(shared->wait_names);
 	shares_free(shared->waits);
 	standstills_wipe(&shared->standstills);
