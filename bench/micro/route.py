@@ -160,4 +160,5 @@ def main():
 	sys.exit(1 if max(moved) > HOLD_MS else 0)
 
 
-main()
+if __name__ == "__main__":
+	main()
