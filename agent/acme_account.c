@@ -163,7 +163,7 @@ keep_account(struct acme_registration *registration)
 void
 acme_registration_keep(struct acme_registration *registration)
 {
-	if (registration->file.has_failed)
+	if (state_file_is_behind(&registration->file))
 		keep_account(registration);
 }
 
@@ -255,12 +255,14 @@ static void
 tell_issued(const struct acme_name *name, struct der chain)
 {
 	struct chain_facts facts;
+	char ends[TIME_TEXT];
 
 	if (!chain_read(&facts, chain))
 		return;
 	log_audit(LOG_INFO, "acme-issued", "the CA has issued the certificate of the endpoint",
 	    log_str("endpoint", name->endpoint), log_str("server_name", name->server_name),
-	    log_str("issuer", facts.issuer), log_i64("not_after", facts.not_after_s));
+	    log_str("issuer", facts.issuer),
+	    log_str("not_after", time_text(facts.not_after_s, ends)));
 }
 
 /* Judged, and put where the endpoint finds it. */

@@ -343,7 +343,7 @@ on_dialled(void *arg, struct stream *upstream, const char *error)
 		return;
 	}
 	upstream_group_note_dial(
-	    flow->endpoint->upstream.group, flow->target, upstream != NULL, clock_ms());
+	    flow->endpoint->upstream.group, flow->target, upstream ? NULL : error, clock_ms());
 	if (!upstream) {
 		dial_next(flow, error);
 		return;

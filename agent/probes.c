@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/outage.h"
 #include "base/units.h"
 
 enum {
@@ -39,6 +40,7 @@ struct probed {
 	struct address from;      /* whose address that was; 0 bytes: not known */
 	struct spki_pin upstream; /* shown by the upstream last */
 	char error[SENTENCE];     /* of UNKNOWN */
+	struct outage outage;     /* while it is UNKNOWN */
 };
 
 enum state { RESTING, LOOKING, COMPARING, WAITING, STATES };
@@ -98,38 +100,44 @@ tell_mismatch(const struct probed *name, const char *expected)
 }
 
 static void
-tell_unknown(const struct probed *name)
+tell_unknown(struct probed *name)
 {
-	log_event(
-	    LOG_WARNING, "probe-unknown", name->error, log_str("server_name", name->server_name));
+	uint64_t now = clock_ms();
+
+	if (outage_fail(&name->outage, "unknown", now))
+		log_event(LOG_WARNING, "probe-unknown", name->error,
+		    log_str("server_name", name->server_name), log_outage(&name->outage, now));
 }
 
 static void
-tell_match(const struct probed *name)
+tell_match(const struct probed *name, const struct outage *past)
 {
 	char key[SPKI_PIN_TEXT];
 
-	log_event(LOG_INFO, "probe-match",
+	log_event(past->failures > 0 ? LOG_WARNING : LOG_INFO, "probe-match",
 	    "the endpoint's own key answers, which proves this one connection",
 	    log_str("server_name", name->server_name),
-	    log_str("spki", spki_pin_text(&name->answered, key)));
+	    log_str("spki", spki_pin_text(&name->answered, key)), log_outage(past, clock_ms()));
 }
 
-/* A mismatch is told each time, other results when they are new. */
+/* A mismatch is told each time, a match when it is new. */
 static void
 note(struct probed *name, enum result result, const char *expected)
 {
 	bool is_new = name->result != result;
+	struct outage past = { 0 };
 
 	name->result = result;
 	name->at_s = clock_wall_s();
 	name->counts[result]++;
+	if (result != UNKNOWN)
+		outage_end(&name->outage, &past);
 	if (result == MISMATCH)
 		tell_mismatch(name, expected);
-	else if (result == UNKNOWN && is_new)
+	else if (result == UNKNOWN)
 		tell_unknown(name);
-	else if (result == MATCH && is_new)
-		tell_match(name);
+	else if (is_new)
+		tell_match(name, &past);
 }
 
 /* ---- which key is right ---- */

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/outage.h"
 #include "base/units.h"
 
 enum {
@@ -57,12 +58,11 @@ struct relay_link {
 	struct timer timer;  /* WAITING: it dials; UP: it tries again with a second session */
 	struct timer settle; /* UP: until the previous session is not needed any more */
 	unsigned settle_looks;
-	uint64_t due_ms;   /* WAITING: when it dials */
-	bool awaits_drain; /* WAITING: for its place in the time of a drain */
-	const char
-	    *logged;       /* the code of the last failure, once it is logged; NULL after success */
-	int64_t since_s;   /* up, or not up */
-	int64_t move_at_s; /* UP: when to make another session */
+	uint64_t due_ms;       /* WAITING: when it dials */
+	bool awaits_drain;     /* WAITING: for its place in the time of a drain */
+	struct outage outage;  /* of attempts, by the words of their ends */
+	int64_t since_s;       /* up, or not up */
+	int64_t move_at_s;     /* UP: when to make another session */
 	const char *last_word; /* of the last end; NULL: none since it was up */
 	char last_error[RELAY_SESSION_SENTENCE];
 	void (*on_event)(void *arg, enum relay_event);
@@ -115,11 +115,12 @@ is_permanent(const struct relay_link *link, const struct relay_session_end *end)
 static void
 log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t wait_ms)
 {
-	bool again = link->logged && strcmp(link->logged, end->word) == 0;
+	uint64_t now = clock_ms();
 	bool is_for_good = is_permanent(link, end);
-	enum log_level level = again ? LOG_DEBUG : is_for_good ? LOG_ERROR : LOG_WARNING;
+	enum log_level level = !outage_fail(&link->outage, end->word, now) ? LOG_DEBUG
+	    : is_for_good                                                  ? LOG_ERROR
+									   : LOG_WARNING;
 
-	link->logged = end->word;
 	log_audit(level,
 	    is_for_good           ? "relay-refused"
 		: end->was_up     ? "relay-down"
@@ -130,7 +131,18 @@ log_end(struct relay_link *link, const struct relay_session_end *end, uint64_t w
 	    log_str("subject", end->subject[0] ? end->subject : NULL),
 	    log_str("issuer", end->issuer[0] ? end->issuer : NULL),
 	    log_str("sha256", end->fingerprint[0] ? end->fingerprint : NULL),
-	    log_str("see", end->key), log_u64("retry_ms", wait_ms));
+	    log_str("see", end->key), log_u64("retry_ms", wait_ms), log_outage(&link->outage, now));
+}
+
+/* As loudly as it was told that the relay is away. */
+static void
+log_up(struct relay_link *link)
+{
+	struct outage past;
+	enum log_level level = outage_end(&link->outage, &past) ? LOG_WARNING : LOG_INFO;
+
+	log_audit(level, "relay-up", "connected", log_str("relay", link->target),
+	    log_str("name", relay_session_relay(link->current)), log_outage(&past, clock_ms()));
 }
 
 /* ---- sessions ---- */
@@ -238,10 +250,8 @@ on_up(struct relay_link *link)
 	reconnect_up(&link->reconnect, clock_ms());
 	if (relay_session_place(link->current, &place))
 		reconnect_set_place(&link->reconnect, place);
-	link->logged = NULL;
 	link->last_word = NULL;
-	log_audit(LOG_INFO, "relay-up", "connected", log_str("relay", link->target),
-	    log_str("name", relay_session_relay(link->current)));
+	log_up(link);
 	/* The previous session is not needed any more, unless its relay drains: then it may have
 	 * flows left for the parked channels, and ends the session itself. */
 	if (link->previous && !relay_session_has_stopped_dialling(link->previous))
@@ -309,7 +319,7 @@ on_heard(struct relay_link *link)
 		return;
 	log_event(LOG_INFO, "relay-heard", "it was only slow: its session goes on",
 	    log_str("relay", link->target));
-	link->logged = NULL;
+	outage_end(&link->outage, NULL);
 	drop_second(link);
 }
 
@@ -561,7 +571,7 @@ relay_link_renew(struct relay_link *link)
 {
 	switch (link->state) {
 	case WAITING:
-		link->logged = NULL;
+		outage_tell_anew(&link->outage);
 		wait_for(link, 0);
 		break;
 	case CONNECTING:

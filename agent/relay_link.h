@@ -18,8 +18,8 @@
  * long had its next certificate by then, but shows it to new sessions alone;
  * where it has not, the link tries again while there is time.  When it
  * dials again is in agent/reconnect.h; a session that its relay drains soon after it came up
- * counts as one that ended soon.  A permanent refusal is logged once
- * and completely; the next attempt follows after five minutes, or at once when
+ * counts as one that ended soon.  How a relay that is away is logged is in base/outage.h.
+ * After a permanent refusal the next attempt follows after five minutes, or at once when
  * a file that may cure it has changed.  Permanent is only what a verified relay
  * has said, or what our own files show: what came before may be the word of
  * somebody in between, and has the ordinary back-off.

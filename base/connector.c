@@ -183,11 +183,11 @@ static void
 note_short(struct connector *connector, const char *error)
 {
 	connector->is_short = true;
-	if (shortage_begins(&shortage))
+	if (shortage_begins(&shortage) || shortage_is_due(&shortage))
 		log_limited(LOG_WARNING, "connect-short", NULL,
 		    "this host has no descriptor, memory or local port left to connect with; "
 		    "raise LimitNOFILE= of the service, or see what has used them up",
-		    log_str("error", error));
+		    log_str("error", error), log_u64("lasted_s", shortage_lasted_s(&shortage)));
 }
 
 static void
@@ -196,8 +196,9 @@ note_plenty(void)
 	uint64_t failures = shortage_ends(&shortage);
 
 	if (failures > 0)
-		log_limited(LOG_INFO, "connect-resumed", NULL, "connections can be made again",
-		    log_u64("failures", failures));
+		log_limited(LOG_WARNING, "connect-resumed", NULL, "connections can be made again",
+		    log_u64("failures", failures),
+		    log_u64("lasted_s", shortage_lasted_s(&shortage)));
 }
 
 /* TCP says the same when no port is left and when this host has no address of that family; a datagram

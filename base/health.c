@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/outage.h"
 #include "base/upstream_group_private.h"
 
 enum { JITTER_PART = 8 };
@@ -19,8 +21,9 @@ struct health_turn {
 	struct timer due;
 	TAILQ_ENTRY(health_turn) queue;
 	bool is_queued;
-	void *check;     /* under way; NULL: none */
-	uint64_t streak; /* answers in a row that speak against what is known */
+	void *check;          /* under way; NULL: none */
+	uint64_t streak;      /* answers in a row that speak against what is known */
+	struct outage outage; /* while it is down */
 };
 
 struct health_watched {
@@ -107,20 +110,45 @@ count_up(const struct upstream_group *group)
 }
 
 static void
-log_change(const struct upstream_group *group, unsigned index, const char *error)
+log_health(const struct health_turn *turn, const struct outage *outage, const char *error)
 {
+	const struct upstream_group *group = group_of(turn);
 	const struct log_field fields[] = {
-		log_str("upstream", upstream_group_target(group, index)),
+		log_str("upstream", upstream_group_target(group, turn->index)),
 		log_str("server_name", upstream_group_name(group)),
 		log_u64("up", count_up(group)),
 		log_u64("upstreams", upstream_group_count(group)),
+		log_outage(outage, clock_ms()),
 		{ 0 },
 	};
 
 	if (error)
 		log_write(LOG_WARNING, "upstream-unhealthy", error, fields);
 	else
-		log_write(LOG_INFO, "upstream-healthy", "it answers its checks again", fields);
+		log_write(LOG_WARNING, "upstream-healthy", "it answers its checks again", fields);
+}
+
+/* It has gone down, or up again. */
+static void
+tell_change(struct health_turn *turn, const char *error)
+{
+	struct outage past;
+
+	if (error)
+		outage_fail(&turn->outage, "down", clock_ms());
+	else
+		outage_end(&turn->outage, &past);
+	log_health(turn, error ? &turn->outage : &past, error);
+}
+
+/* It is down still.  What was known before a reload was told then. */
+static void
+tell_again(struct health_turn *turn, const char *error)
+{
+	bool is_inherited = turn->outage.failures == 0;
+
+	if (outage_fail(&turn->outage, "down", clock_ms()) && !is_inherited)
+		log_health(turn, &turn->outage, error);
 }
 
 /* A first answer decides; later ones have to agree with each other. */
@@ -145,13 +173,16 @@ answer(struct health_turn *turn, const char *error)
 	struct upstream_group *group = group_of(turn);
 	enum upstream_health known = upstream_group_state(group, turn->index);
 
-	if (!is_change(turn, known, !error))
+	if (!is_change(turn, known, !error)) {
+		if (error && known == UPSTREAM_DOWN)
+			tell_again(turn, error);
 		return;
+	}
 	turn->streak = 0;
 	upstream_group_move(group, turn->index, error ? UPSTREAM_DOWN : UPSTREAM_UP, error);
 	if (!error && known == UPSTREAM_UNCHECKED)
 		return; /* it was taken to be up */
-	log_change(group, turn->index, error);
+	tell_change(turn, error);
 	if (health->ops->on_change)
 		health->ops->on_change(health->arg);
 }

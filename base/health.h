@@ -7,7 +7,7 @@
  *	up --`fall` failures in a row--> down --`rise` successes in a row--> up
  *
  * The first check comes at once; each further one an interval after the last has ended, give or take
- * an eighth, so that checks that began together do not stay so.  What goes up or down is one line in the log.
+ * an eighth, so that checks that began together do not stay so.  What is down is told as outage.h says.
  *
  * Shared by:     all upstreams that are checked.
  * Bound:         HEALTH_UNDER_WAY checks at a time.

@@ -80,9 +80,11 @@ bear_shortage(struct listener *listener, int why)
 		listener->refused = 0;
 	if (why == EMFILE || why == ENFILE)
 		goes_on = refuse_batch(listener);
-	if (is_first)
+	if (is_first || shortage_is_due(&listener->shortage))
 		log_limited(LOG_WARNING, "accept-paused", NULL,
-		    "connections cannot be accepted for a moment", log_str("error", strerror(why)));
+		    "connections cannot be accepted now", log_str("error", strerror(why)),
+		    log_u64("refused", listener->refused),
+		    log_u64("lasted_s", shortage_lasted_s(&listener->shortage)));
 	if (goes_on)
 		return;
 	watch_want(&listener->watch, WATCH_NOTHING);
@@ -96,8 +98,9 @@ note_accepted(struct listener *listener)
 	if (listener->reserve < 0)
 		listener->reserve = open_reserve();
 	if (shortage_ends(&listener->shortage) > 0)
-		log_limited(LOG_INFO, "accept-resumed", NULL, "connections are accepted again",
-		    log_u64("refused", listener->refused));
+		log_limited(LOG_WARNING, "accept-resumed", NULL, "connections are accepted again",
+		    log_u64("refused", listener->refused),
+		    log_u64("lasted_s", shortage_lasted_s(&listener->shortage)));
 }
 
 /* Whether the error is of one connection and not of the listener (accept(2), "Error handling"). */

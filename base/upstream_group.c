@@ -56,6 +56,7 @@ upstream_group_release(struct upstream_group *group)
 	for (size_t i = 0; i < group->count; i++) {
 		free(group->members[i].target);
 		free(group->members[i].error);
+		upstream_outage_wipe(&group->members[i].outage);
 	}
 	free(group->name);
 	pthread_mutex_destroy(&group->lock);
@@ -149,9 +150,13 @@ upstream_group_leave(struct upstream_group *group, unsigned index)
 
 void
 upstream_group_note_dial(
-    struct upstream_group *group, unsigned index, bool came_through, uint64_t now_ms)
+    struct upstream_group *group, unsigned index, const char *error, uint64_t now_ms)
 {
-	group->members[index].avoided_until_ms = came_through ? 0 : now_ms + UPSTREAM_AVOID_MS;
+	struct group_member *member = &group->members[index];
+
+	member->avoided_until_ms = error ? now_ms + UPSTREAM_AVOID_MS : 0;
+	if (group->health.check == HEALTH_NONE)
+		upstream_outage_note(&member->outage, member->target, group->name, error, now_ms);
 }
 
 uint64_t

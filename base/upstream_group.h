@@ -5,7 +5,7 @@
  *
  * A flow goes to that upstream with the fewest flows; where several have as few, they take turns.
  * One whose dial failed comes last for UPSTREAM_AVOID_MS.  One that its checks (health.h) have found down
- * gets none.
+ * gets none.  What nobody checks is told by upstream_outage.h.
  */
 #ifndef BASE_UPSTREAM_GROUP_H
 #define BASE_UPSTREAM_GROUP_H
@@ -56,9 +56,9 @@ const struct health_settings *upstream_group_health(const struct upstream_group 
  * beside `tried` (a bit each) are down, or there is none. */
 unsigned upstream_group_enter(struct upstream_group *, uint32_t tried, uint64_t now_ms);
 void upstream_group_leave(struct upstream_group *, unsigned index);
-/* A dial to it has just come through, or failed. */
+/* A dial to it has just failed with this sentence or, where that is NULL, come through. */
 void upstream_group_note_dial(
-    struct upstream_group *, unsigned index, bool came_through, uint64_t now_ms);
+    struct upstream_group *, unsigned index, const char *error, uint64_t now_ms);
 /* How long this dial may take: an equal part of the time that is left, for it and each that could still be
  * tried. */
 uint64_t upstream_group_share(

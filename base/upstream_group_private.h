@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/upstream_group.h"
+#include "base/upstream_outage.h"
 
 struct health_watched;
 
@@ -14,7 +15,8 @@ struct group_member {
 	_Atomic uint32_t flows;
 	_Atomic int state; /* enum upstream_health; health.c alone changes it */
 	_Atomic uint64_t avoided_until_ms;
-	char *error; /* under the lock; NULL: none, or memory was short for it */
+	char *error;                   /* under the lock; NULL: none, or memory was short for it */
+	struct upstream_outage outage; /* where there are no checks */
 };
 
 struct upstream_group {

@@ -126,7 +126,8 @@ crl_job_inherit(struct crl_job *job, struct crl_job *former)
 	job->is_verified = former->is_verified;
 	job->answered_s = former->answered_s;
 	job->failing_since_s = former->failing_since_s;
-	job->told_s = former->told_s;
+	job->outage = former->outage;
+	job->is_told_urgent = former->is_told_urgent;
 	job->failures = former->failures;
 	memcpy(job->error, former->error, sizeof job->error);
 }

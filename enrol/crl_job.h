@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/outage.h"
+
 struct conf_texts;
 struct crl_refresh;
 struct fetch;
@@ -34,8 +36,9 @@ struct crl_job {
 	bool is_verified; /* what is in the store was compared with an answer in this process */
 	bool is_stored;   /* there is something, with this life */
 	int64_t from_s, until_s;
-	int64_t due_s, answered_s, failing_since_s, told_s; /* 0: never */
-	unsigned failures;                                  /* in a row */
+	int64_t due_s, answered_s, failing_since_s; /* 0: never */
+	unsigned failures;                          /* in a row */
+	struct outage outage;                       /* the same, as it is told */
 	bool is_told_urgent;
 	char error[CRL_JOB_ERROR]; /* of the last of them */
 };

@@ -20,7 +20,6 @@ enum {
 	TICK_MS = 3000,
 	DEADLINE_MS = 60000,
 	FARTHEST_S = 8 * 3600, /* nothing is due later, so the clock was set back */
-	TELL_S = 3600,         /* between two lines about a URL that goes on failing */
 	PART_TEXT = FETCH_URL + 16,
 	STATUS_OK = 200,
 	STATUS_NOT_MODIFIED = 304,
@@ -48,6 +47,21 @@ tell_fault(const struct crl_job *job, const char *sentence)
 		options->on_fault(options->arg, part, sentence);
 }
 
+/* What has become urgent is told again. */
+static void
+tell_failure(struct crl_job *job, bool is_urgent, int64_t wait_s)
+{
+	uint64_t now = clock_ms();
+
+	if (job->is_told_urgent != is_urgent)
+		outage_tell_anew(&job->outage);
+	job->is_told_urgent = is_urgent;
+	if (outage_fail(&job->outage, "failed", now))
+		log_event(is_urgent ? LOG_ERROR : LOG_WARNING, "crl-fetch-failed", job->error,
+		    log_str("key", job->keys[0].label), log_i64("retry_s", wait_s),
+		    log_outage(&job->outage, now));
+}
+
 static void
 fail(struct crl_job *job, uint64_t retry_after_s)
 {
@@ -61,13 +75,7 @@ fail(struct crl_job *job, uint64_t retry_after_s)
 	is_urgent = crl_job_is_urgent(job, now_s);
 	if (is_urgent)
 		tell_fault(job, job->error);
-	if (job->told_s != 0 && job->is_told_urgent == is_urgent && now_s - job->told_s < TELL_S &&
-	    now_s >= job->told_s)
-		return;
-	job->told_s = now_s;
-	job->is_told_urgent = is_urgent;
-	log_event(is_urgent ? LOG_ERROR : LOG_WARNING, "crl-fetch-failed", job->error,
-	    log_str("key", job->keys[0].label), log_i64("retry_s", wait_s));
+	tell_failure(job, is_urgent, wait_s);
 }
 
 /* It answered as it should. */
@@ -75,14 +83,15 @@ static void
 succeed(struct crl_job *job)
 {
 	int64_t now_s = clock_wall_s();
+	struct outage past;
 
-	if (job->failures > 0)
-		log_event(LOG_INFO, "crl-fetch-works", "the URL of CRLs has an answer again",
-		    log_str("url", job->url), log_u64("failures", job->failures));
-	if (job->failures > 0)
+	if (outage_end(&job->outage, &past)) {
+		log_event(LOG_WARNING, "crl-fetch-works", "the URL of CRLs has an answer again",
+		    log_str("url", job->url), log_outage(&past, clock_ms()));
 		tell_fault(job, NULL);
+	}
 	job->failures = 0;
-	job->failing_since_s = job->told_s = 0;
+	job->failing_since_s = 0;
 	job->is_told_urgent = false;
 	job->error[0] = '\0';
 	job->answered_s = now_s;

@@ -10,13 +10,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/outage.h"
 #include "base/units.h"
 #include "enrol/renewal_answer.h"
 #include "enrol/renewal_files.h"
 #include "enrol/renewal_request.h"
 #include "pki/cert.h"
-#include "keys/key_ask.h"
-#include "keys/key_pair.h"
+#include "pki/key_pair.h"
 
 enum {
 	LOOK_MS = 2000,
@@ -51,7 +51,8 @@ struct renewal {
 	/* The attempts since it was due. */
 	unsigned failures;
 	enum renewal_outcome outcome; /* of the last one */
-	int64_t failed_s, told_s;
+	int64_t failed_s;
+	struct outage outage; /* the same, as it is told */
 	char sentence[RENEWAL_ERROR];
 };
 
@@ -206,28 +207,23 @@ renewal_describe(const struct renewal *renewal)
 	    has_failed ? admin_text(renewal->sentence) : NULL);
 }
 
-/* Each kind of failure at once, then once a day; when little time is left, each time. */
-static bool
-must_tell(const struct renewal *renewal, enum renewal_outcome before, int64_t now_s)
-{
-	return renewal->failures == 1 || renewal->outcome != before ||
-	    urgency_of(renewal, now_s) >= RENEWAL_URGENT || now_s - renewal->told_s >= DAY_S ||
-	    now_s < renewal->told_s;
-}
-
+/* While there is time, once a day is enough; when little is left, each one is told. */
 static void
 tell_failure(struct renewal *renewal, int64_t now_s)
 {
 	enum renewal_urgency urgency = urgency_of(renewal, now_s);
+	uint64_t now = clock_ms();
 	char next[TIME_TEXT];
 
-	renewal->told_s = now_s;
+	if (!outage_fail(&renewal->outage, outcome_word[renewal->outcome], now) &&
+	    urgency < RENEWAL_URGENT)
+		return;
 	log_audit(urgency >= RENEWAL_URGENT ? LOG_ERROR : LOG_WARNING, "renewal-failed",
 	    renewal->sentence, log_str("key", renewal->kept.key),
 	    log_str("file", renewal->kept.certificate),
 	    log_str("code", outcome_word[renewal->outcome]),
 	    log_i64("days", (renewal->not_after - now_s) / DAY_S),
-	    log_str("next", time_text(renewal->due_s, next)));
+	    log_str("next", time_text(renewal->due_s, next)), log_outage(&renewal->outage, now));
 }
 
 /* ---- the end of an attempt ---- */
@@ -235,7 +231,6 @@ tell_failure(struct renewal *renewal, int64_t now_s)
 static void
 fail(struct renewal *renewal, enum renewal_outcome outcome, uint64_t retry_ms, const char *sentence)
 {
-	enum renewal_outcome before = renewal->outcome;
 	int64_t now_s = clock_wall_s();
 
 	renewal->failures++;
@@ -243,40 +238,26 @@ fail(struct renewal *renewal, enum renewal_outcome outcome, uint64_t retry_ms, c
 	renewal->failed_s = now_s;
 	snprintf(renewal->sentence, sizeof renewal->sentence, "%s", sentence);
 	plan_again(renewal, retry_ms, now_s);
-	if (must_tell(renewal, before, now_s))
-		tell_failure(renewal, now_s);
+	tell_failure(renewal, now_s);
 	renewal->on_change(renewal->arg);
 }
 
 /* What an attempt works with; wipe in any case. */
 struct renewal_attempt {
 	struct key_pair now;
-	/* The key that is to be certified. */
-	char key[PATH_MAX];
-	uint8_t digest[KEY_DIGEST];
-	struct secret request;
+	struct secret next_key, request;
+	const struct secret *key; /* the one that is to be certified */
 };
 
 static void
 attempt_wipe(struct renewal_attempt *attempt)
 {
 	key_pair_wipe(&attempt->now);
+	secret_wipe(&attempt->next_key);
 	secret_wipe(&attempt->request);
 }
 
-/* The key in force, or the next one. */
-static bool
-find_key(const struct renewal *renewal, struct renewal_attempt *attempt, char error[RENEWAL_ERROR])
-{
-	const struct renewal_files files = files_of(renewal);
-
-	if (renewal->kept.settings->rekey)
-		return renewal_files_next_key(&files, attempt->key, attempt->digest, error);
-	snprintf(attempt->key, sizeof attempt->key, "%s", files.private_key);
-	return key_ask_look(files.private_key, attempt->digest, error);
-}
-
-/* Of the files as they are now. */
+/* The key is read from its file again, so that no copy of it waits for the answer. */
 static bool
 load(const struct renewal *renewal, struct renewal_attempt *attempt, char error[RENEWAL_ERROR])
 {
@@ -284,11 +265,12 @@ load(const struct renewal *renewal, struct renewal_attempt *attempt, char error[
 	bool rekey = renewal->kept.settings->rekey;
 
 	*attempt = (struct renewal_attempt){ 0 };
+	attempt->key = rekey ? &attempt->next_key : &attempt->now.key;
 	return renewal_files_mend(&files, error) != RENEWAL_NOT_MENDED &&
 	    renewal_files_may_replace(&files, rekey, error) &&
 	    key_pair_load(&attempt->now, files.certificate, files.private_key, error) ==
 	    KEY_PAIR_FINE &&
-	    find_key(renewal, attempt, error);
+	    (!rekey || renewal_files_next_key(&files, &attempt->next_key, error));
 }
 
 static bool
@@ -299,23 +281,26 @@ judge(const struct renewal *renewal, const struct renewal_attempt *attempt,
 		.host = renewal->kept.host,
 		.cas = &renewal->kept.settings->cas,
 		.certificate = &attempt->now.certificate,
-		.key = attempt->digest,
+		.key = attempt->key,
 		.path = renewal->kept.certificate };
 
 	return renewal_answer_judge(&wanted, chain, error);
 }
 
 static void
-tell_success(const struct renewal *renewal, const struct secret *chain)
+tell_success(struct renewal *renewal, const struct secret *chain)
 {
 	struct cert_facts facts;
+	struct outage past;
 	char ignored[CERT_ERROR], ends[TIME_TEXT];
+	enum log_level level = outage_end(&renewal->outage, &past) ? LOG_WARNING : LOG_INFO;
 
 	if (cert_read(&facts, chain, renewal->kept.certificate, ignored))
-		log_audit(LOG_INFO, "certificate-renewed", "the new one is in its file",
+		log_audit(level, "certificate-renewed", "the new one is in its file",
 		    log_str("key", renewal->kept.key), log_str("file", renewal->kept.certificate),
 		    log_str("serial", facts.serial),
-		    log_str("ends", time_text(facts.not_after, ends)));
+		    log_str("ends", time_text(facts.not_after, ends)),
+		    log_outage(&past, clock_ms()));
 	cert_wipe(&facts);
 }
 
@@ -399,6 +384,7 @@ adopt_facts(struct renewal *renewal, const struct cert_facts *facts)
 	renewal->not_before = facts->not_before;
 	renewal->not_after = facts->not_after;
 	renewal->failures = 0;
+	outage_end(&renewal->outage, NULL);
 	plan_first(renewal);
 	if (had_failed)
 		renewal->on_change(renewal->arg);
@@ -495,6 +481,7 @@ renewal_new(struct loop *loop, const struct renewal_authority *authority,
 
 	if (!renewal)
 		return NULL;
+	renewal->outage.pace = OUTAGE_DAILY;
 	renewal->authority = authority;
 	renewal->on_change = on_change;
 	renewal->arg = arg;

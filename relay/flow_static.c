@@ -9,6 +9,7 @@
 #include "base/socket.h"
 #include "base/units.h"
 #include "base/upstream_group.h"
+#include "base/upstream_outage.h"
 #include "relay/flow_dynamic.h"
 #include "relay/flow_starttls.h"
 #include "relay/shared.h"
@@ -28,12 +29,17 @@ flow_static_leave(struct flow *flow)
 	flow->upstream = 0;
 }
 
+/* Where the client's name decides, strangers would write the log. */
 static void
-note_dial(struct flow *flow, bool came_through)
+note_dial(struct flow *flow, const char *error)
 {
+	const struct route_static_settings *route = route_static_config(flow->static_route);
+
 	if (flow->upstream > 0)
-		upstream_group_note_dial(
-		    group_of(flow), flow->upstream - 1u, came_through, clock_ms());
+		upstream_group_note_dial(group_of(flow), flow->upstream - 1u, error, clock_ms());
+	else if (!route->fence)
+		upstream_outage_note(route_static_outage(flow->static_route), route->target,
+		    route->pattern, error, clock_ms());
 }
 
 static void connect_to(struct flow *, const char *target, uint64_t timeout_ms);
@@ -81,7 +87,7 @@ flow_static_failed(struct flow *flow, const char *why)
 	char copy[SENTENCE_TEXT];
 
 	snprintf(copy, sizeof copy, "%s", why);
-	note_dial(flow, false);
+	note_dial(flow, copy);
 	if (group_of(flow))
 		connect_next(flow, copy);
 	else
@@ -129,7 +135,7 @@ on_connected(void *arg, int fd, const char *error)
 		flow_static_failed(flow, error);
 		return;
 	}
-	note_dial(flow, true);
+	note_dial(flow, NULL);
 	header_bytes = make_header(flow, header);
 	if (route_static_config(flow->static_route)->asks_for_tls) {
 		flow_starttls_begin(flow, fd, header, header_bytes);

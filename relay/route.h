@@ -57,6 +57,7 @@ struct address_rules;
 struct session_ref;
 struct routes;
 struct upstream_group;
+struct upstream_outage;
 
 enum { ROUTE_KNOWN_MS = 60000, ROUTE_KNOWN_MOST = 131072, ROUTE_HELD_BACK_MS = 30000 };
 
@@ -93,6 +94,8 @@ struct route_static *route_static_new(const struct route_static_settings *);
 struct route_static *route_static_hold(struct route_static *);
 void route_static_release(struct route_static *);
 const struct route_static_settings *route_static_config(const struct route_static *);
+/* What is known of its target's failures, where there is no group. */
+struct upstream_outage *route_static_outage(struct route_static *);
 /* Another group of the same targets takes the place of its own, before anybody else knows the route. */
 void route_static_adopt(struct route_static *, struct upstream_group *);
 

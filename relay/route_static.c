@@ -7,11 +7,13 @@
 #include <string.h>
 #include "base/address_rules.h"
 #include "base/upstream_group.h"
+#include "base/upstream_outage.h"
 #include "relay/route_private.h"
 
 struct route_static {
 	atomic_uint held;
 	struct route_static_settings facts; /* what it points at is our own */
+	struct upstream_outage outage;
 	char texts[];
 };
 
@@ -71,6 +73,7 @@ static_free(struct route_static *static_route)
 	upstream_group_release(static_route->facts.group);
 	free((void *)(uintptr_t)static_route->facts.fence);
 	address_rules_release(static_route->facts.addresses);
+	upstream_outage_wipe(&static_route->outage);
 	free(static_route);
 }
 
@@ -108,6 +111,12 @@ route_static_adopt(struct route_static *static_route, struct upstream_group *gro
 {
 	upstream_group_release(static_route->facts.group);
 	static_route->facts.group = upstream_group_hold(group);
+}
+
+struct upstream_outage *
+route_static_outage(struct route_static *static_route)
+{
+	return &static_route->outage;
 }
 
 struct route_static *

@@ -221,7 +221,7 @@ only_a_terminating_endpoint_is_down_after_a_failed_dial(void **state)
 	(void)state;
 	clock_fake(1000000, 0);
 	endpoint_of(&endpoint, "app.test");
-	upstream_group_note_dial(group, 0, false, clock_ms());
+	upstream_group_note_dial(group, 0, "refused", clock_ms());
 	assert_int_equal(check(&open, &endpoint, &hello), CODE_NONE);
 	endpoint.terminates = true;
 	assert_int_equal(check(&open, &endpoint, &hello), CODE_UPSTREAM_DOWN);
@@ -248,7 +248,7 @@ who_is_answered_by_a_challenge_need_not_be_let_in(void **state)
 	endpoint.addresses =
 	    address_rules_new((struct address_list){ &allow, 1 }, (struct address_list){ 0 });
 	endpoint.terminates = true;
-	upstream_group_note_dial(group, 0, false, clock_ms());
+	upstream_group_note_dial(group, 0, "refused", clock_ms());
 	assert_int_equal(check(&open, &endpoint, &hello), CODE_CLIENT_DENIED);
 	is_challenge = true;
 	assert_int_equal(check(&open, &endpoint, &hello), CODE_NONE);

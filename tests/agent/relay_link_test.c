@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/loop_advance.h"
 #include "base/proxy.h"
+#include "log_heard.h"
 #include "silent_upstream.h"
 #include "test_relay.h"
 #include "tunnel/pump.h"
@@ -527,6 +528,55 @@ comes_back_in_the_time_that_the_drain_names(void **state)
 		stop();
 		clock_fake(0, 0);
 	}
+}
+
+/* One line for each attempt would hide all others, and one alone is lost by the next morning. */
+static void
+one_that_stays_away_is_told_again_and_again(void **state)
+{
+	const char *said;
+
+	(void)state;
+	clock_fake(1000000000, (int64_t)time(NULL) * 1000000);
+	loop = loop_new();
+	make_context("127.0.0.1:1");
+	log_init("test", LOG_WARNING, LOG_TEXT);
+	log_listen();
+	link_under_test = relay_link_new(&context, "127.0.0.1:1", 1, on_relay, NULL);
+	assert_non_null(link_under_test);
+	for (int seconds = 0; seconds < 3700; seconds++)
+		assert_true(loop_advance(loop, 1000));
+	said = log_heard();
+	log_init("test", LOG_INFO, LOG_TEXT);
+	assert_int_equal(log_lines_with(said, "relay-unreachable"), 5); /* 0, 1, 5, 15, 60 min */
+	assert_int_equal(log_lines_with(said, "lasted_s=3"), 2);        /* 3xx and 36xx */
+	relay = (struct test_relay){ 0 };
+	stop();
+	clock_fake(0, 0);
+}
+
+static void
+one_that_comes_back_is_told_with_how_long_it_was_away(void **state)
+{
+	const char *said;
+
+	(void)state;
+	start_on_a_fake_clock(false);
+	log_init("test", LOG_WARNING, LOG_TEXT);
+	assert_true(loop_advance(loop, 40000));
+	log_listen();
+	session_free(relay.session);
+	relay.session = NULL;
+	for (int i = 0; i < 10 && relay.sessions == 1; i++)
+		assert_true(loop_advance(loop, 1000));
+	said = log_heard();
+	log_init("test", LOG_INFO, LOG_TEXT);
+	assert_int_equal(relay.sessions, 2);
+	assert_int_equal(log_lines_with(said, "warning relay-down: "), 1);
+	assert_int_equal(log_lines_with(said, "warning relay-up: "), 1);
+	assert_int_equal(log_lines_with(said, "lasted_s="), 1);
+	stop();
+	clock_fake(0, 0);
 }
 
 /* Which a relay with nothing left to do does at once. */
@@ -1585,6 +1635,8 @@ main(void)
 		cmocka_unit_test(comes_back_soon_to_a_relay_that_drains_after_a_time),
 		cmocka_unit_test(comes_back_in_the_time_that_the_drain_names),
 		cmocka_unit_test(comes_back_soon_when_the_drain_ends_before_its_time),
+		cmocka_unit_test(one_that_stays_away_is_told_again_and_again),
+		cmocka_unit_test(one_that_comes_back_is_told_with_how_long_it_was_away),
 		cmocka_unit_test(makes_a_second_session_beside_a_silent_one),
 		cmocka_unit_test(gives_up_the_second_one_when_the_first_is_heard_again),
 		cmocka_unit_test(relies_on_the_second_one_when_the_first_has_ended),

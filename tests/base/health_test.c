@@ -5,8 +5,10 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/clock_fake.h"
+#include "base/log.h"
 #include "base/loop_advance.h"
 #include "helpers.h"
+#include "log_heard.h"
 
 enum { TARGETS = 3, MANY = 3 * HEALTH_UNDER_WAY, CHECKS_MOST = 1000 };
 
@@ -304,6 +306,25 @@ a_check_that_could_not_be_made_changes_nothing(void **state)
 	assert_int_equal(upstream_group_state(group, 0), UPSTREAM_DOWN);
 }
 
+static void
+one_that_stays_down_is_told_again(void **state)
+{
+	const char *said;
+
+	(void)state;
+	log_init("test", LOG_WARNING, LOG_TEXT);
+	is_ill[1] = true;
+	log_listen();
+	watch(group);
+	loop_advance(loop, 20 * 60000);
+	is_ill[1] = false;
+	loop_advance(loop, 20000);
+	said = log_heard();
+	assert_int_equal(log_lines_with(said, "warning upstream-unhealthy: "), 4); /* 0, 1, 5, 15 min */
+	assert_int_equal(log_lines_with(said, "warning upstream-healthy: "), 1);
+	assert_int_equal(log_lines_with(said, "lasted_s=12"), 1);
+}
+
 #define ONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int
@@ -319,6 +340,7 @@ main(void)
 		ONE(who_wants_no_checks_has_none),
 		ONE(a_check_that_finds_no_memory_comes_later),
 		ONE(a_check_that_could_not_be_made_changes_nothing),
+		ONE(one_that_stays_down_is_told_again),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -65,6 +65,29 @@ what_comes_and_goes_is_one(void **state)
 }
 
 static void
+is_told_again_when_it_goes_on(void **state)
+{
+	unsigned told = 0;
+
+	(void)state;
+	assert_true(shortage_begins(&shortage));
+	assert_false(shortage_is_due(&shortage));
+	for (int second = 1; second <= 3600; second++) {
+		later(1000);
+		assert_false(shortage_begins(&shortage));
+		told += shortage_is_due(&shortage);
+	}
+	assert_int_equal(told, 4); /* after 1, 5 and 15 minutes, and an hour */
+	later(SHORTAGE_CALM_MS);
+	assert_int_equal(shortage_ends(&shortage), 3601);
+	assert_int_equal(shortage_lasted_s(&shortage), 3600);
+	assert_true(shortage_begins(&shortage));
+	assert_int_equal(shortage_lasted_s(&shortage), 0);
+	later(60000);
+	assert_true(shortage_is_due(&shortage));
+}
+
+static void
 knows_what_a_host_runs_out_of(void **state)
 {
 	static const int ours[] = { EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL };
@@ -80,6 +103,7 @@ knows_what_a_host_runs_out_of(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(is_told_once_and_its_end_once, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(what_comes_and_goes_is_one, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(is_told_again_when_it_goes_on, set_up, tear_down),
 	cmocka_unit_test(knows_what_a_host_runs_out_of),
 };
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock_fake.h"
 #include "base/log.h"
 #include "helpers.h"
 
@@ -55,10 +56,33 @@ a_failure_and_its_end_are_told_once(void **state)
 	assert_int_equal(count_of("state-unwritten: "), 2);
 }
 
+static void
+a_failure_that_goes_on_is_told_again_and_how_long(void **state)
+{
+	struct state_file file = { 0 };
+
+	(void)state;
+	memset(said, 0, sizeof said);
+	clock_fake(1000000, 0);
+	note(&file, false);
+	clock_fake_move(1000000 + 59 * 1000000);
+	note(&file, false);
+	assert_int_equal(count_of("state-unwritten: "), 1);
+	clock_fake_move(1000000 + 60 * 1000000);
+	note(&file, false);
+	assert_int_equal(count_of("failures=3 lasted_s=60"), 1);
+	clock_fake_move(1000000 + 70 * 1000000);
+	note(&file, true);
+	assert_int_equal(count_of("warning state-written: "), 1);
+	assert_int_equal(count_of("failures=3 lasted_s=70"), 1);
+	clock_fake(0, 0);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_failure_and_its_end_are_told_once) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_failure_and_its_end_are_told_once),
+		cmocka_unit_test(a_failure_that_goes_on_is_told_again_and_how_long) };
 
 	log_init("test", LOG_INFO, LOG_TEXT);
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -83,13 +83,13 @@ static void
 what_failed_a_moment_ago_comes_last(void **state)
 {
 	(void)state;
-	upstream_group_note_dial(group, 0, false, 1000);
+	upstream_group_note_dial(group, 0, "refused", 1000);
 	for (int i = 0; i < 10; i++)
 		assert_int_not_equal(enter(0), 0);
 	assert_int_equal(enter(6), 0); /* the others were tried */
 	assert_int_equal(upstream_group_enter(group, 0, 1000 + UPSTREAM_AVOID_MS), 0);
-	upstream_group_note_dial(group, 0, false, 1000);
-	upstream_group_note_dial(group, 0, true, 1001);
+	upstream_group_note_dial(group, 0, "refused", 1000);
+	upstream_group_note_dial(group, 0, NULL, 1001);
 	assert_int_equal(enter(0), 0);
 }
 
@@ -103,7 +103,7 @@ says_when_no_dial_would_be_worth_it(void **state)
 		assert_false(upstream_group_is_refusing(group, 1000));
 		assert_false(upstream_group_is_down(group));
 		if (i == 1)
-			upstream_group_note_dial(group, i, false, 1000);
+			upstream_group_note_dial(group, i, "refused", 1000);
 		else
 			upstream_group_move(group, i, UPSTREAM_DOWN, "it refuses");
 	}
