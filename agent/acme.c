@@ -76,7 +76,7 @@ acme_name_fail(struct acme_name *name, enum acme_failure failure, const char *co
 	const struct agent_settings *settings = name->registration->acme->settings;
 	int64_t now_s = clock_wall_s();
 	enum log_level level = level_of_failure(&name->schedule, now_s);
-	char again[TIME_TEXT];
+	char again[TIME_TEXT], ends[TIME_TEXT];
 
 	schedule_take_failure(&name->schedule, failure, retry_after_s, now_s);
 	snprintf(name->why, sizeof name->why, "%s", sentence);
@@ -84,7 +84,9 @@ acme_name_fail(struct acme_name *name, enum acme_failure failure, const char *co
 	    acme_dir_of(settings), name->server_name, name->settings, &name->schedule, name->why);
 	log_audit(level, "acme-failed", sentence, log_str("endpoint", name->endpoint),
 	    log_str("server_name", name->server_name), log_str("code", code),
-	    log_i64("not_after", name->schedule.not_after_s),
+	    log_str("not_after",
+		name->schedule.not_after_s > 0 ? time_text(name->schedule.not_after_s, ends)
+					       : NULL),
 	    log_str("again", time_text(schedule_due_s(&name->schedule, now_s), again)),
 	    log_u64("failures", name->schedule.failures));
 }

@@ -285,6 +285,7 @@ warn_daily(struct agent *agent)
 	agent->warned_s = now_s;
 	agent_reload_warn_expiry(&agent->live);
 	agent_reload_warn_crls(&agent->live);
+	agent_reload_warn_ends(&agent->live.settings);
 }
 
 static void

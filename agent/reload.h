@@ -104,7 +104,9 @@ void agent_reload_obey_descriptors(struct agent_live *);
 void agent_reload_warn_expiry(const struct agent_live *);
 /* Warns of CRLs that end soon, of all that the agent judges by but its forwards. */
 void agent_reload_warn_crls(const struct agent_live *);
-/* Warns of client certificates that a shared upstream lets others get round, and of what was switched
+/* Warns of certificates of endpoints, upstreams and forwards that end soon or have ended. */
+void agent_reload_warn_ends(const struct agent_settings *);
+/* The same, and of client certificates that a shared upstream lets others get round, and of what was switched
  * off in words. */
 void agent_reload_warn_endpoints(const struct agent_settings *);
 

@@ -39,6 +39,7 @@ static void
 log_up(const struct agent_session *self, const struct frame_hello *hello)
 {
 	char client[ADDRESS_TEXT], instance[2 * INSTANCE_BYTES + 1], session[CHANNEL_IDENTITY];
+	char ends[TIME_TEXT];
 	const struct session_ref *ref = self->session_ref;
 
 	channel_identity(session_ref_session_id(ref), session); /* the id is secret */
@@ -48,7 +49,7 @@ log_up(const struct agent_session *self, const struct frame_hello *hello)
 	    log_str("region", hello && hello->region[0] != '\0' ? hello->region : NULL),
 	    log_str("instance", hex_encode(instance, session_ref_instance(ref), INSTANCE_BYTES)),
 	    log_str("serial", identity_serial(self->identity)),
-	    log_i64("not_after", identity_not_after(self->identity)));
+	    log_str("not_after", time_text(identity_not_after(self->identity), ends)));
 }
 
 static void

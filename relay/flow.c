@@ -428,13 +428,14 @@ flow_look_up(struct flow *flow)
 
 /* ---- joined ---- */
 
+/* What the agent resets is as a rule what its upstream has reset: one word, in both logs. */
 static const char *
-word_of(const struct flow *flow, enum pump_end how)
+word_of(enum pump_end how)
 {
 	if (how == PUMP_RESET_A)
 		return "client-reset";
 	if (how == PUMP_RESET_B)
-		return flow->static_route ? "upstream-reset" : "agent-reset";
+		return "upstream-reset";
 	return pump_end_word(how);
 }
 
@@ -443,7 +444,7 @@ on_over(void *arg, enum pump_end how)
 {
 	struct flow *flow = arg;
 
-	end(flow, how == PUMP_STOPPED && flow->reason ? flow->reason : word_of(flow, how));
+	end(flow, how == PUMP_STOPPED && flow->reason ? flow->reason : word_of(how));
 }
 
 /* The client's stream as the far side must see it: `front`, then the held bytes from `from` on,

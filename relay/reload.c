@@ -12,6 +12,7 @@
 #include "base/resolver.h"
 #include "base/shares.h"
 #include "base/socket.h"
+#include "base/units.h"
 #include "enrol/crl_refresh.h"
 #include "pki/cert.h"
 #include "relay/arrival.h"
@@ -55,7 +56,7 @@ static void
 warn_of_certificate(const char *path, const struct cert_facts *facts, int64_t now_s)
 {
 	int64_t left_s = facts->not_after - now_s;
-	char sentence[CERT_ERROR];
+	char sentence[CERT_ERROR], ends[TIME_TEXT];
 
 	if (cert_is_early(facts, path, now_s, sentence))
 		log_event(LOG_WARNING, "clock-doubted", sentence, log_str("file", path));
@@ -65,7 +66,8 @@ warn_of_certificate(const char *path, const struct cert_facts *facts, int64_t no
 			? "connect.certificate expires soon; a renewed file is taken up by itself"
 			: "connect.certificate has expired, and no agent comes; a renewed file is "
 			  "taken up by itself",
-		    log_str("file", path), log_i64("days", left_s / DAY_S));
+		    log_str("file", path), log_i64("days", left_s / DAY_S),
+		    log_str("ends", time_text(facts->not_after, ends)));
 }
 
 void

@@ -62,7 +62,7 @@ def a_route_and_an_endpoint_may_bound_a_standstill(scene):
 	scene.keep(stalled_reader(relay.port, hello(agents)))
 	agent = scene.daemons[-1]
 	equal(ended(agent, "stalled")["server_name"], agents)
-	equal(ended(relay, "agent-reset")["server_name"], agents)
+	equal(ended(relay, "upstream-reset")["server_name"], agents)
 	check(len(relay.events("flow-closed")) == 2, "the patient route's flow lives")
 	check(read_exactly(alive, 1 << 20), "and goes on")
 
