@@ -166,6 +166,7 @@ void
 agent_reload_warn_endpoints(const struct agent_settings *settings)
 {
 	struct crossing *crossing = crossing_new(settings);
+	char ignored[FETCH_PROXY_IGNORED];
 
 	if (!crossing)
 		memory_short("a look for client certificates that a shared upstream gets round");
@@ -173,4 +174,6 @@ agent_reload_warn_endpoints(const struct agent_settings *settings)
 		warn_endpoint(settings, crossing, i);
 	crossing_free(crossing);
 	agent_reload_warn_ends(settings);
+	if (fetch_proxy_is_ignored(&settings->proxy, ignored))
+		log_event(LOG_WARNING, "proxy-ignored", ignored, log_str("see", "agent.proxy"));
 }

@@ -182,8 +182,11 @@ static const struct conf_row probe_rows[] = {
 };
 
 const struct conf_row agent_settings_admin_rows[] = {
-	{ "agent.state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = paths_agent_state },
-	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path }, { 0 }
+	{ "agent.state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = paths_agent_state,
+	    .has_variable = true },
+	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path,
+	    .has_variable = true },
+	{ 0 }
 };
 
 static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_settings, version),
@@ -192,15 +195,17 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	{ "agent.connect_url", CONF_MAPPINGS, AT(agent_settings, connect_url), .least = 1,
 	    .table = relay_rows, .item_bytes = sizeof(struct relay_settings), .scalar = "dial" },
 	{ "agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .least = 1,
-	    .check = daemon_rows_is_path },
+	    .check = daemon_rows_is_path, .has_variable = true },
 	{ "agent.connect_crls", CONF_TEXTS, AT(agent_settings, connect_crls),
 	    .check = daemon_rows_is_path },
 	{ "agent.connect_crl_url", CONF_TEXTS, AT(agent_settings, connect_crl_url),
 	    .check = fetch_is_url },
 	TRUST_CRL_ROWS("agent.connect_crl", struct agent_settings, connect_crl),
 	{ "agent.certificate", CONF_TEXT, AT(agent_settings, certificate),
+	    .check = daemon_rows_is_path, .has_variable = true,
 	    .mark_offset = AT(agent_settings, certificate_mark) },
 	{ "agent.private_key", CONF_TEXT, AT(agent_settings, private_key),
+	    .check = daemon_rows_is_path, .has_variable = true,
 	    .mark_offset = AT(agent_settings, private_key_mark) },
 	RENEWAL_ROW("agent.renew", struct agent_settings, renew),
 	{ "agent.heartbeat_interval", CONF_DURATION, AT(agent_settings, heartbeat_ms),
@@ -212,8 +217,8 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	{ "agent.source", CONF_TEXTS, AT(agent_settings, sources), .check = is_source },
 	{ "agent.region", CONF_TEXT, AT(agent_settings, region), .check = is_short_text },
 	{ "agent.labels", CONF_TEXTS, AT(agent_settings, labels), .check = is_label },
-	{ "agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir),
-	    .fallback = paths_agent_state },
+	{ "agent.state_dir", CONF_TEXT, AT(agent_settings, state_dir), .fallback = paths_agent_state,
+	    .check = daemon_rows_is_path, .has_variable = true },
 	{ "agent.pool.least", CONF_NUMBER, AT(agent_settings, pool_least), .fallback = "0",
 	    .least = 0, .most = 4096, .mark_offset = AT(agent_settings, pool_mark) },
 	{ "agent.pool.most", CONF_NUMBER, AT(agent_settings, pool_most), .fallback = "256",
@@ -229,7 +234,8 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	{ "limits.handshakes", CONF_NUMBER, AT(agent_settings, limits.handshakes),
 	    .fallback = "256", .least = 1, .most = MILLION },
 	DAEMON_MEMORY_ROW(struct agent_settings, limits.memory),
-	{ "admin.socket", CONF_TEXT, AT(agent_settings, admin_socket), .check = admin_is_path },
+	{ "admin.socket", CONF_TEXT, AT(agent_settings, admin_socket), .check = admin_is_path,
+	    .has_variable = true },
 	WEB_ROWS(struct agent_settings, web), DAEMON_LOG_ROWS(struct agent_settings, log), { 0 } };
 
 /* ---- what the settings must be together ---- */
@@ -627,7 +633,9 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 int
 agent_settings_read(struct agent_settings *settings, const char *path, FILE *messages)
 {
-	struct conf_report report = { .out = messages, .path = path };
+	struct conf_report report = {
+		.out = messages, .path = path, .answers = agent_settings_answers
+	};
 
 	memset(settings, 0, sizeof *settings);
 	memory_begin();

@@ -1,11 +1,14 @@
 /*
  * Internal to settings: what settings.c (the agent, its endpoints), settings_termination.c (where an endpoint
- * ends TLS) and settings_forward.c (`forwards:`) share.
+ * ends TLS), settings_forward.c (`forwards:`) and settings_answers.c (keys of others) share.
  */
 #ifndef AGENT_SETTINGS_PRIVATE_H
 #define AGENT_SETTINGS_PRIVATE_H
 
 #include "agent/settings.h"
+
+/* settings_answers.c: to keys of ngrok, and of a relay's configuration. */
+extern const struct conf_answer agent_settings_answers[];
 
 /* Checks of one value that several tables share. */
 bool agent_settings_is_name(const char *text, char error[256]);

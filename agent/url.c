@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "pki/name_fault.h"
 
 static bool
 refuse(char error[URL_ERROR], const char *why)
@@ -27,15 +28,21 @@ url_endpoint(char name[NAME_SIZE], const char *text, char error[URL_ERROR])
 	if (strncasecmp(text, tls_scheme, strlen(tls_scheme)) != 0)
 		return refuse(error, "is not a valid endpoint; write tls://NAME");
 	host = text + strlen(tls_scheme);
+	if (name_is_address(host)) {
+		name_fault(host, "", error);
+		return false;
+	}
 	if (strchr(host, '/') || strchr(host, ':'))
 		return refuse(error,
 		    "has a port or a path; an endpoint is only a name, and the port is the "
 		    "relay's");
-	if (!name_normalise_pattern(name, host, strlen(host)))
-		return refuse(error,
-		    "does not hold a valid host name; it has letters, digits, '-' and '_', "
-		    "labels of up to 63, and '*.' only in front");
-	return true;
+	if (name_normalise_pattern(name, host, strlen(host)))
+		return true;
+	name_fault(host,
+	    "does not hold a valid host name; it has letters, digits, '-' and '_', labels of up to 63, "
+	    "and '*.' only in front",
+	    error);
+	return false;
 }
 
 bool

@@ -13,8 +13,10 @@ struct filling {
 	struct conf_report *report;
 	const struct conf_row *table;
 	char *base;
-	bool *given;            /* of each row */
-	struct conf_mark *home; /* of each row: the innermost mapping that it would stand in */
+	bool is_whole; /* the mapping is the file */
+	bool *given;   /* of each row */
+	/* Of each row: where it stands, or the innermost mapping in which it would. */
+	struct conf_mark *home;
 };
 
 static void read_table(struct filling *outer, const struct conf_row *table, char *base,
@@ -38,6 +40,13 @@ node_error(struct filling *f, const yaml_node_t *node, const char *format, ...)
 	vsnprintf(sentence, sizeof sentence, format, args);
 	va_end(args);
 	conf_error(f->report, mark_of(node), "%s", sentence);
+}
+
+/* Whether anything else is worth a message. */
+static bool
+goes_on(const struct filling *f)
+{
+	return f->report->errors < CONF_ERRORS_MOST && !f->report->is_of_another;
 }
 
 static const char *
@@ -99,13 +108,35 @@ texts_reserve(struct conf_texts *texts, size_t count)
 	return texts->items && texts->marks;
 }
 
+/* Whether this is `key: value` where the text "key=value" is wanted; says so then. */
+static bool
+is_pair_for_text(struct filling *f, const struct conf_row *row, const yaml_node_t *node)
+{
+	const yaml_node_t *key, *value;
+	char text[CONF_SHOWN], shown[CONF_SHOWN], ignored[256];
+
+	if (node->type != YAML_MAPPING_NODE || !row->check ||
+	    node->data.mapping.pairs.start == node->data.mapping.pairs.top)
+		return false;
+	key = yaml_document_get_node(f->document, node->data.mapping.pairs.start->key);
+	value = yaml_document_get_node(f->document, node->data.mapping.pairs.start->value);
+	if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
+		return false;
+	snprintf(text, sizeof text, "%s=%s", text_of(key), text_of(value));
+	if (!row->check(text, ignored))
+		return false;
+	node_error(f, node, "\"%s\" takes a list of texts and not mappings; write [%s]", row->key,
+	    conf_shown(shown, text));
+	return true;
+}
+
 static void
 add_text(struct filling *f, const struct conf_row *row, struct conf_texts *texts,
     const yaml_node_t *node)
 {
 	char error[CONF_SENTENCE];
 
-	if (!is_text(f, row->key, node))
+	if (is_pair_for_text(f, row, node) || !is_text(f, row->key, node))
 		return;
 	if (!conf_value_check(row, text_of(node), error)) {
 		node_error(f, node, "%s: %s", row->key, error);
@@ -146,7 +177,7 @@ read_texts(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 		node_error(f, node, "cannot be kept: memory is short");
 		return;
 	}
-	for (size_t i = 0; i < count && f->report->errors < CONF_ERRORS_MOST; i++)
+	for (size_t i = 0; i < count && goes_on(f); i++)
 		add_text(f, row, texts, item_of(f, node, i));
 }
 
@@ -168,7 +199,7 @@ read_mappings(struct filling *f, const struct conf_row *row, yaml_node_t *node)
 		node_error(f, node, "cannot be kept: memory is short");
 		return;
 	}
-	for (size_t i = 0; i < count && f->report->errors < CONF_ERRORS_MOST; i++) {
+	for (size_t i = 0; i < count && goes_on(f); i++) {
 		yaml_node_t *item = item_of(f, node, i);
 
 		if (!is_item(row, item))
@@ -249,13 +280,30 @@ find_row(const struct conf_row *table, const char *path)
 	return NULL;
 }
 
+/* NULL: nothing is known of where it comes from. */
+static const struct conf_answer *
+find_answer(const struct filling *f, const char *prefix, const char *word)
+{
+	bool is_at_top = f->is_whole && prefix[0] == '\0';
+	const struct conf_answer *answer = f->report->answers;
+
+	for (; answer && answer->key; answer++)
+		if (strcmp(answer->key, word) == 0 && (is_at_top || !answer->is_of_another))
+			return answer;
+	return NULL;
+}
+
 static void
 report_unknown_key(struct filling *f, const yaml_node_t *key, const char *prefix)
 {
+	const struct conf_answer *answer = find_answer(f, prefix, text_of(key));
 	char shown[CONF_SHOWN], hint[CONF_KEY];
 	const char *word = conf_shown(shown, text_of(key));
 
-	if (conf_hint_key(hint, f->table, prefix, text_of(key)))
+	if (answer) {
+		node_error(f, key, "unknown key \"%s%s\"; %s", prefix, word, answer->sentence);
+		f->report->is_of_another = answer->is_of_another;
+	} else if (conf_hint_key(hint, f->table, prefix, text_of(key)))
 		node_error(
 		    f, key, "unknown key \"%s%s\"; did you mean \"%s\"?", prefix, word, hint);
 	else
@@ -345,6 +393,7 @@ read_pair(
 		    mark_of(earlier).line);
 	} else if (row) {
 		f->given[row - f->table] = true;
+		f->home[row - f->table] = mark_of(node);
 		read_row(f, row, node);
 	} else {
 		read_group(f, node, group);
@@ -356,8 +405,7 @@ read_pairs(struct filling *f, const yaml_node_t *mapping, const char *prefix)
 {
 	const yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
 
-	for (; pair < mapping->data.mapping.pairs.top && f->report->errors < CONF_ERRORS_MOST;
-	     pair++)
+	for (; pair < mapping->data.mapping.pairs.top && goes_on(f); pair++)
 		read_pair(f, mapping, pair, prefix);
 }
 
@@ -389,11 +437,39 @@ apply_defaults(struct conf_report *report, const struct conf_row *table, char *b
 		apply_default(report, table, base);
 }
 
+/* False: none, and what the row has of its own counts. */
+static bool
+take_variable(struct filling *f, size_t i)
+{
+	const struct conf_row *row = &f->table[i];
+	char name[CONF_KEY], error[CONF_SENTENCE] = "cannot be kept: memory is short";
+	const char *value = conf_variable(row, name);
+	struct conf_texts *texts = (struct conf_texts *)(void *)(f->base + row->offset);
+	bool is_fine;
+
+	if (!value)
+		return false;
+	if (f->given[i]) {
+		conf_error(f->report, f->home[i],
+		    "%s is given here and by the variable %s; keep one of the two", row->key, name);
+		return true;
+	}
+	is_fine = conf_value_check(row, value, error);
+	if (is_fine && row->kind == CONF_TEXTS) {
+		is_fine = texts_reserve(texts, 1) && (texts->items[0] = strdup(value));
+		texts->count = is_fine;
+	} else if (is_fine)
+		is_fine = conf_value_set(row, f->base + row->offset, value, error);
+	if (!is_fine)
+		conf_error(f->report, (struct conf_mark){ 0 }, "%s: %s", name, error);
+	return true;
+}
+
 static void
 complete(struct filling *f)
 {
-	for (size_t i = 0; f->table[i].kind != CONF_END; i++) {
-		if (f->given[i])
+	for (size_t i = 0; f->table[i].kind != CONF_END && !f->report->is_of_another; i++) {
+		if (take_variable(f, i) || f->given[i])
 			continue;
 		apply_default(f->report, &f->table[i], f->base);
 		if (f->table[i].required)
@@ -409,6 +485,7 @@ read_scalar(struct filling *f, const char *scalar, yaml_node_t *node)
 	const struct conf_row *row = find_row(f->table, scalar);
 
 	f->given[row - f->table] = true;
+	f->home[row - f->table] = mark_of(node);
 	read_row(f, row, node);
 }
 
@@ -417,9 +494,11 @@ static void
 read_table(struct filling *outer, const struct conf_row *table, char *base, yaml_node_t *node,
     const char *scalar)
 {
-	struct filling f = {
-		.document = outer->document, .report = outer->report, .table = table, .base = base
-	};
+	struct filling f = { .document = outer->document,
+		.report = outer->report,
+		.table = table,
+		.base = base,
+		.is_whole = !outer->table };
 	size_t rows = 0;
 
 	while (table[rows].kind != CONF_END)

@@ -80,6 +80,18 @@ struct conf_row {
 	size_t mark_offset;           /* of a struct conf_mark in the struct, or 0 */
 	/* Checks one text, or each item of a list; NULL: any text will do. */
 	bool (*check)(const char *text, char error[256]);
+	/* CONF_TEXT, CONF_TEXTS: where the file does not give it, a variable of the environment may: VALISE_
+	 * and the key in capitals, each dot an underscore.  Both are an error. */
+	bool has_variable;
+};
+
+/* A key that people bring along from elsewhere, and what is said of it. */
+struct conf_answer {
+	const char *key;      /* the last word of its path */
+	const char *sentence; /* reads after the key */
+	/* At the top of a file it shows that this is another program's; all else that is wrong follows from
+	 * that, so nothing more is said. */
+	bool is_of_another;
 };
 
 struct conf_report {
@@ -87,6 +99,9 @@ struct conf_report {
 	const char *path; /* conf_read() sets it */
 	unsigned errors;
 	bool unreadable; /* the file could not be read at all: exit 66 and not 78 */
+	/* To keys that are not known; ends with {0}; may be NULL. */
+	const struct conf_answer *answers;
+	bool is_of_another;
 };
 
 /* Fills `out` (zeroed by the caller) from the file. False when there was any error; then

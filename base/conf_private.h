@@ -1,7 +1,7 @@
 /*
  * What the files of the configuration reader share: the document (conf_yaml), values
- * from text (conf_value), suggestions (conf_hint), messages (conf_report), and the walk
- * over document and table together (conf).  Nobody else includes this.
+ * from text (conf_value) and from the environment (conf_variable), suggestions (conf_hint),
+ * messages (conf_report), and the walk over document and table together (conf).  Nobody else includes this.
  */
 #ifndef BASE_CONF_PRIVATE_H
 #define BASE_CONF_PRIVATE_H
@@ -37,5 +37,8 @@ bool conf_hint_key(
     char out[CONF_KEY], const struct conf_row *table, const char *prefix, const char *word);
 /* The same among words; NULL when none is near. */
 const char *conf_hint_word(const char *const *words, const char *word);
+
+/* What a variable of the environment says in the place of this row, and how it is called; NULL: nothing. */
+const char *conf_variable(const struct conf_row *, char name[CONF_KEY]);
 
 #endif

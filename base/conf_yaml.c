@@ -27,17 +27,91 @@ mark_at(const char *text, size_t bytes, size_t offset)
 	return mark;
 }
 
-/* Whether it is a tab, of which libyaml only says that it "cannot start any token". Its index
- * counts characters. */
-static bool
-is_tab(const char *text, size_t bytes, yaml_mark_t mark)
+/* Where a mark is, whose index counts characters; the end if it is behind it. */
+static size_t
+offset_of(const char *text, size_t bytes, yaml_mark_t mark)
 {
-	size_t characters = 0;
+	size_t characters = 0, i;
 
-	for (size_t i = 0; i < bytes; i++)
+	for (i = 0; i < bytes; i++)
 		if ((text[i] & 0xc0) != 0x80 && characters++ == mark.index)
-			return text[i] == '\t';
+			break;
+	return i;
+}
+
+static char
+character_at(const char *text, size_t bytes, yaml_mark_t mark)
+{
+	size_t offset = offset_of(text, bytes, mark);
+
+	return offset < bytes ? text[offset] : '\0';
+}
+
+/* A value that means something else without quotes, and why. */
+struct unquoted {
+	yaml_mark_t mark; /* where it begins */
+	const char *why;
+};
+
+/* `*.example.com` begins an alias, `@x` and `%x` nothing that libyaml has a word for. */
+static bool
+begins_oddly(const yaml_parser_t *parser, const char *text, size_t bytes, struct unquoted *unquoted)
+{
+	static const struct {
+		char character;
+		const char *why;
+	} odd[] = {
+		{ '*', "a * begins an alias in YAML" },
+		{ '&', "a & begins an anchor in YAML" },
+		{ '@', "nothing may begin with a @ in YAML" },
+		{ '`', "nothing may begin with a ` in YAML" },
+		{ '%', "a % begins a directive in YAML" },
+	};
+	const yaml_mark_t marks[] = { parser->problem_mark, parser->context_mark };
+
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+		for (size_t k = 0; k < 2; k++)
+			if (character_at(text, bytes, marks[k]) == odd[i].character) {
+				*unquoted = (struct unquoted){ marks[k], odd[i].why };
+				return true;
+			}
 	return false;
+}
+
+/* `[::]:443` is a list with something in it and behind it. */
+static bool
+is_address_in_brackets(
+    const yaml_parser_t *parser, const char *text, size_t bytes, struct unquoted *unquoted)
+{
+	size_t at = offset_of(text, bytes, parser->problem_mark), begin = at, end;
+
+	while (begin > 0 && (begin == bytes || (text[begin] != '[' && text[begin] != '\n')))
+		begin--;
+	end = begin + 1;
+	while (end < bytes && text[end] != '\0' && strchr("0123456789abcdefABCDEF:.", text[end]))
+		end++;
+	if (begin == bytes || text[begin] != '[' || end + 1 >= bytes || text[end] != ']' ||
+	    text[end + 1] != ':')
+		return false;
+	*unquoted = (struct unquoted){ parser->problem_mark, "a [ begins a list in YAML" };
+	unquoted->mark.index -= at - begin; /* on this line, in ASCII */
+	unquoted->mark.column -= at - begin;
+	return true;
+}
+
+static void
+report_unquoted(
+    const struct unquoted *unquoted, const char *text, size_t bytes, struct conf_report *report)
+{
+	size_t from = offset_of(text, bytes, unquoted->mark), to = from;
+	char value[CONF_SHOWN], shown[CONF_SHOWN];
+
+	while (to < bytes && to - from < sizeof value - 1 && !strchr("\r\n\t ,}#", text[to]))
+		to++;
+	snprintf(value, sizeof value, "%.*s", (int)(to - from), text + from);
+	conf_error(report, mark_of(unquoted->mark),
+	    "not valid YAML: %s; write it in quotes: \"%s\"", unquoted->why,
+	    conf_shown(shown, value));
 }
 
 static void
@@ -45,15 +119,19 @@ report_problem(
     const yaml_parser_t *parser, const char *text, size_t bytes, struct conf_report *report)
 {
 	const char *problem = parser->problem ? parser->problem : "not understood";
+	struct unquoted unquoted;
 
 	if (parser->error == YAML_READER_ERROR)
 		conf_error(report, mark_at(text, bytes, parser->problem_offset),
 		    "not valid YAML text: %s; save the file as UTF-8", problem);
 	else if (parser->error == YAML_MEMORY_ERROR)
 		conf_error(report, (struct conf_mark){ 1, 1 }, "cannot be read: memory is short");
-	else if (is_tab(text, bytes, parser->problem_mark))
+	else if (character_at(text, bytes, parser->problem_mark) == '\t')
 		conf_error(report, mark_of(parser->problem_mark),
 		    "not valid YAML: a tab; indent with spaces");
+	else if (begins_oddly(parser, text, bytes, &unquoted) ||
+	    is_address_in_brackets(parser, text, bytes, &unquoted))
+		report_unquoted(&unquoted, text, bytes, report);
 	else if (parser->context && parser->context_mark.line != parser->problem_mark.line)
 		conf_error(report, mark_of(parser->problem_mark),
 		    "not valid YAML: %s, %s that began in line %zu; check indentation, colons and "

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/thread.h"
 #include "base/units.h"
@@ -49,9 +50,15 @@ daemon_rows_check_proxy_tlvs(
 bool
 daemon_rows_is_path(const char *text, char error[256])
 {
-	if (text[0] != '\0' && strlen(text) < PATH_MAX)
+	bool is_for_a_shell = text[0] == '~' || strchr(text, '$');
+
+	if (text[0] == '\0' || strlen(text) >= PATH_MAX)
+		snprintf(error, 256, "is not a valid path; it has 1 to %d bytes", PATH_MAX - 1);
+	else if (is_for_a_shell && access(text, F_OK) < 0)
+		snprintf(error, 256,
+		    "is not expanded, since no shell reads this; write the path as it is on the disk");
+	else
 		return true;
-	snprintf(error, 256, "is not a valid path; it has 1 to %d bytes", PATH_MAX - 1);
 	return false;
 }
 

@@ -422,12 +422,28 @@ take_variable_exceptions(struct fetch_proxy *proxy, const char *list)
 	return is_fine;
 }
 
+static const char *const url_names[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+	NULL };
+
+bool
+fetch_proxy_is_ignored(
+    const struct fetch_proxy_settings *settings, char sentence[FETCH_PROXY_IGNORED])
+{
+	const char *name;
+
+	if (settings->url || !look_up(url_names, &name))
+		return false;
+	snprintf(sentence, FETCH_PROXY_IGNORED,
+	    "the variable %s is set, and nothing here goes by it; write agent.proxy: %s (--proxy) if "
+	    "relays are to be reached by that proxy",
+	    name, environment);
+	return true;
+}
+
 /* *is_none: there is none, or it is for nothing. */
 static bool
 take_environment(struct fetch_proxy *proxy, bool *is_none, char error[FILE_ERROR])
 {
-	static const char *const url_names[] = { "https_proxy", "HTTPS_PROXY", "all_proxy",
-		"ALL_PROXY", NULL };
 	static const char *const exception_names[] = { "no_proxy", "NO_PROXY", NULL };
 	const char *name, *ignored, *value = look_up(url_names, &name);
 	const char *exceptions = look_up(exception_names, &ignored);

@@ -67,6 +67,10 @@ void fetch_proxy_free(struct fetch_proxy *);
 bool fetch_proxy_is_for(const struct fetch_proxy *, const char *host);
 /* Whether they are reached, and reach others, in the same way.  NULL is one, too. */
 bool fetch_proxy_equals(const struct fetch_proxy *, const struct fetch_proxy *);
+enum { FETCH_PROXY_IGNORED = 256 };
+/* Whether the environment names a proxy and the settings none, so that nobody goes by it; with a sentence. */
+bool fetch_proxy_is_ignored(
+    const struct fetch_proxy_settings *, char sentence[FETCH_PROXY_IGNORED]);
 /* A sentence if its password goes to it in clear, else NULL; NULL has none. */
 const char *fetch_proxy_warning(const struct fetch_proxy *);
 

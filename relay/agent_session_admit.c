@@ -146,6 +146,29 @@ refuse(struct agent_session *self, enum code code, const char *sentence)
 	agent_session_linger(self);
 }
 
+/* With what was seen, since an agent behind others' routers does not know under which address it comes. */
+static void
+refuse_source(struct agent_session *self)
+{
+	enum { SHOWN = 3 };
+	const struct grant *grant = identity_grant(self->identity);
+	char sentence[SENTENCE_TEXT], text[ADDRESS_TEXT];
+	size_t shown = grant->source_count < SHOWN ? grant->source_count : SHOWN, used;
+
+	used = (size_t)snprintf(sentence, sizeof sentence,
+	    "this session comes from %s, and the grant allows",
+	    address_host_text(&self->client, text));
+	for (size_t i = 0; i < shown; i++)
+		used += (size_t)snprintf(sentence + used, sizeof sentence - used, "%s %s",
+		    i > 0 ? "," : "", prefix_text(&grant->sources[i], text));
+	if (grant->source_count > shown)
+		used += (size_t)snprintf(sentence + used, sizeof sentence - used, " and %zu more",
+		    grant->source_count - shown);
+	snprintf(sentence + used, sizeof sentence - used,
+	    " only; connect from there, perhaps by the other family (agent.source)");
+	refuse(self, CODE_SOURCE_REFUSED, sentence);
+}
+
 static bool
 is_welcome_here(struct agent_session *self)
 {
@@ -154,8 +177,7 @@ is_welcome_here(struct agent_session *self)
 	if (self->worker->draining)
 		refuse(self, CODE_DRAINING, "the relay is stopping; connect to another one");
 	else if (!identity_allows_source(self->identity, &self->client.as.any))
-		refuse(self, CODE_SOURCE_REFUSED,
-		    "the grant does not allow this address; connect from one of its sources");
+		refuse_source(self);
 	else if (!identity_allows_region(self->identity, settings->region ? settings->region : ""))
 		refuse(self, CODE_SOURCE_REFUSED,
 		    "the grant does not allow this relay's region; connect to a relay in one of its regions");

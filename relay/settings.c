@@ -10,6 +10,7 @@
 #include "base/fetch.h"
 #include "base/paths.h"
 #include "base/units.h"
+#include "pki/name_fault.h"
 #include "relay/route_template.h"
 #include "relay/settings_check.h"
 #include "tunnel/frame.h"
@@ -38,10 +39,11 @@ is_host_name(const char *text, char error[256])
 {
 	char name[NAME_SIZE];
 
-	if (name_normalise(name, text, strlen(text)))
+	if (!name_is_address(text) && name_normalise(name, text, strlen(text)))
 		return true;
-	snprintf(error, 256,
-	    "is not a valid server name; write letters, digits and - in labels of at most 63");
+	name_fault(text,
+	    "is not a valid server name; write letters, digits and - in labels of at most 63",
+	    error);
 	return false;
 }
 
@@ -50,10 +52,10 @@ is_pattern(const char *text, char error[256])
 {
 	char name[NAME_SIZE];
 
-	if (name_normalise_pattern(name, text, strlen(text)))
+	if (!name_is_address(text) && name_normalise_pattern(name, text, strlen(text)))
 		return true;
-	snprintf(
-	    error, 256, "is not a valid server name; write app.example.com or \"*.example.com\"");
+	name_fault(
+	    text, "is not a valid server name; write app.example.com or \"*.example.com\"", error);
 	return false;
 }
 
@@ -143,10 +145,12 @@ is_short_text(const char *text, char error[256])
 
 /* ---- the rows ---- */
 
-const struct conf_row settings_admin_rows[] = {
-	{ "state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = paths_relay_state },
-	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path }, { 0 }
-};
+const struct conf_row settings_admin_rows[] = { { "state_dir", CONF_TEXT,
+						    AT(admin_place, state_dir),
+						    .fallback = paths_relay_state, .has_variable = true },
+	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path,
+	    .has_variable = true },
+	{ 0 } };
 
 static const char *const depth_words[] = { "one", "any", NULL };
 
@@ -214,14 +218,14 @@ static const struct conf_row rows[] = {
 	    .table = listener_rows, .item_bytes = sizeof(struct settings_listener) },
 	{ "connect.server_name", CONF_TEXT, AT(settings, connect_name), .check = is_host_name,
 	    .mark_offset = AT(settings, connect_name_mark) },
-	{ "connect.certificate", CONF_TEXT, AT(settings, certificate),
-	    .mark_offset = AT(settings, certificate_mark) },
-	{ "connect.private_key", CONF_TEXT, AT(settings, private_key),
-	    .mark_offset = AT(settings, private_key_mark) },
+	{ "connect.certificate", CONF_TEXT, AT(settings, certificate), .check = daemon_rows_is_path,
+	    .has_variable = true, .mark_offset = AT(settings, certificate_mark) },
+	{ "connect.private_key", CONF_TEXT, AT(settings, private_key), .check = daemon_rows_is_path,
+	    .has_variable = true, .mark_offset = AT(settings, private_key_mark) },
 	RENEWAL_ROW("connect.renew", struct settings, renew),
-	{ "connect.agent_cas", CONF_TEXTS, AT(settings, agent_cas),
-	    .mark_offset = AT(settings, agent_cas_mark) },
-	{ "connect.agent_crls", CONF_TEXTS, AT(settings, agent_crls),
+	{ "connect.agent_cas", CONF_TEXTS, AT(settings, agent_cas), .check = daemon_rows_is_path,
+	    .has_variable = true, .mark_offset = AT(settings, agent_cas_mark) },
+	{ "connect.agent_crls", CONF_TEXTS, AT(settings, agent_crls), .check = daemon_rows_is_path,
 	    .mark_offset = AT(settings, agent_crls_mark) },
 	{ "connect.agent_crl_url", CONF_TEXTS, AT(settings, agent_crl_url), .check = fetch_is_url,
 	    .mark_offset = AT(settings, agent_crl_url_mark) },
@@ -279,8 +283,10 @@ static const struct conf_row rows[] = {
 	    .most = HOURS(24 * 365) },
 	{ "drain_timeout", CONF_DURATION, AT(settings, drain_ms), .fallback = "30s", .least = 0,
 	    .most = HOURS(24) },
-	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = paths_relay_state },
-	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .check = admin_is_path },
+	{ "state_dir", CONF_TEXT, AT(settings, state_dir), .fallback = paths_relay_state,
+	    .check = daemon_rows_is_path, .has_variable = true },
+	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .check = admin_is_path,
+	    .has_variable = true },
 	WEB_ROWS(struct settings, web), DAEMON_LOG_ROWS(struct settings, log), { 0 }
 };
 
@@ -289,7 +295,13 @@ static const struct conf_row rows[] = {
 bool
 settings_read(struct settings *settings, const char *path, FILE *messages, bool *unreadable)
 {
-	struct conf_report report = { .out = messages, .path = path };
+	static const char agents[] =
+	    "this looks like an agent's configuration (valise-agent.yml(5)), and "
+	    "valise-relay has one of its own: give that with -c";
+	static const struct conf_answer answers[] = { { "agent", agents, true },
+		{ "endpoints", agents, true }, { "forwards", agents, true },
+		{ "probe", agents, true }, { 0 } };
+	struct conf_report report = { .out = messages, .path = path, .answers = answers };
 
 	memset(settings, 0, sizeof *settings);
 	if (conf_read(settings, rows, path, &report))

@@ -44,6 +44,13 @@ check_ca(const char *text, char error[256])
 	return text[0] == '/';
 }
 
+static bool
+check_tag(const char *text, char error[256])
+{
+	snprintf(error, 256, "has a blank");
+	return !strchr(text, ' ');
+}
+
 static const char *const modes[] = {"off", "request", "require", NULL};
 
 static const struct conf_row upstream_rows[] = {
@@ -65,7 +72,7 @@ static const struct conf_row route_rows[] = {
     {"weight", CONF_NUMBER, offsetof(struct tested_route, weight), .fallback = "10"},
     {"upstream", CONF_MAPPING, offsetof(struct tested_route, upstream), .table = upstream_rows,
 	.scalar = "url", .mark_offset = offsetof(struct tested_route, upstream_mark)},
-    {"tags", CONF_TEXTS, offsetof(struct tested_route, tags), .fallback = "any"},
+    {"tags", CONF_TEXTS, offsetof(struct tested_route, tags), .fallback = "any", .check = check_tag},
     {0},
 };
 
@@ -79,8 +86,9 @@ static const struct conf_row rows[] = {
     {"fast", CONF_BOOL, offsetof(struct tested_settings, fast), .fallback = "yes"},
     {"tls.mode", CONF_WORD, offsetof(struct tested_settings, mode), .fallback = "request", .words = modes},
     {"admin.socket", CONF_TEXT, offsetof(struct tested_settings, socket),
-	.mark_offset = offsetof(struct tested_settings, socket_mark)},
-    {"cas", CONF_TEXTS, offsetof(struct tested_settings, cas), .required = true, .check = check_ca},
+	.mark_offset = offsetof(struct tested_settings, socket_mark), .has_variable = true},
+    {"cas", CONF_TEXTS, offsetof(struct tested_settings, cas), .required = true, .check = check_ca,
+	.has_variable = true},
     {"routes", CONF_MAPPINGS, offsetof(struct tested_settings, routes), .table = route_rows,
 	.item_bytes = sizeof(struct tested_route)},
     {"fallback", CONF_MAPPING, offsetof(struct tested_settings, fallback), .table = upstream_rows,
@@ -90,12 +98,18 @@ static const struct conf_row rows[] = {
     {0},
 };
 
+static const struct conf_answer answers[] = {
+    {"addr", "write \"url\"", false},
+    {"endpoints", "this is another program's", true},
+    {0},
+};
+
 static char said[65536];
 
 static bool
 read_text(struct tested_settings *out, const char *text, size_t bytes)
 {
-	struct conf_report report = {.path = "t.yml"};
+	struct conf_report report = {.path = "t.yml", .answers = answers};
 	bool fine;
 
 	memset(out, 0, sizeof *out);
@@ -283,6 +297,19 @@ tells_place_fault_and_cure(void **state)
 		"t.yml:3:3: a key must be a word, not a list; write key: value\n"},
 	    {GOOD "limits.hello_bytes: 2KiB\n", "t.yml:3:1: \"limits.hello_bytes\" is not a key; "
 						"nest keys instead of joining them by dots\n"},
+	    {GOOD "routes: [{server_name: a, tags: {site: berlin}}]\n",
+		"t.yml:3:33: \"tags\" takes a list of texts and not mappings; write [site=berlin]\n"},
+	    {GOOD "routes: [{server_name: a, tags: [{site: berlin}]}]\n",
+		"t.yml:3:34: \"tags\" takes a list of texts and not mappings; write [site=berlin]\n"},
+	    {GOOD "routes: [{server_name: a, tags: {\"s t\": b}}]\n",
+		"t.yml:3:33: \"tags\" takes a single value, not a mapping\n"},
+	    /* What others call it. */
+	    {GOOD "fallback: {addr: 1, url: x}\n",
+		"t.yml:3:12: unknown key \"addr\"; write \"url\"\n"},
+	    {"endpoints: x\nroutes: 3\nnonsense: 1\n",
+		"t.yml:1:1: unknown key \"endpoints\"; this is another program's\n"},
+	    {GOOD "limits: {endpoints: 1}\n",
+		"t.yml:3:10: unknown key \"limits.endpoints\"; remove it\n"},
 	    /* Twice. */
 	    {GOOD "version: 1\n",
 		"t.yml:3:1: \"version\" is given twice, first in line 1; keep one\n"},
@@ -310,9 +337,14 @@ tells_place_fault_and_cure(void **state)
 	    {GOOD "fast: \"yes\n", "t.yml:4:1: not valid YAML: found unexpected end of stream, "
 				   "while scanning a quoted scalar that began "
 				   "in line 3; check indentation, colons and quotes\n"},
-	    {GOOD "fast: @\n", "t.yml:3:7: not valid YAML: found character that cannot start any "
-			       "token; check indentation, colons and "
-			       "quotes\n"},
+	    {GOOD "fast: @\n", "t.yml:3:7: not valid YAML: nothing may begin with a @ in YAML; write it "
+			       "in quotes: \"@\"\n"},
+	    {GOOD "routes: [{server_name: *.a.example}]\n",
+		"t.yml:3:24: not valid YAML: a * begins an alias in YAML; write it in quotes: "
+		"\"*.a.example\"\n"},
+	    {GOOD "tls: {mode: off}\nsocket: [::]:443\n",
+		"t.yml:4:9: not valid YAML: a [ begins a list in YAML; write it in quotes: "
+		"\"[::]:443\"\n"},
 	    {GOOD "# \u00e9\n\tfast: yes\n",
 		"t.yml:4:1: not valid YAML: a tab; indent with spaces\n"},
 	    {GOOD "fast: \xff\n", "t.yml:3:7: not valid YAML text: invalid leading UTF-8 octet; "
@@ -329,6 +361,38 @@ tells_place_fault_and_cure(void **state)
 		assert_string_equal(said, cases[i].message);
 		conf_wipe(&s, rows);
 	}
+}
+
+static void
+a_variable_gives_what_the_file_does_not(void **state)
+{
+	static const char text[] = "version: 1\n", both[] = GOOD;
+	struct tested_settings s;
+
+	(void)state;
+	setenv("VALISE_ADMIN_SOCKET", "/run/y", 1);
+	setenv("VALISE_CAS", "/c", 1);
+	assert_true(read_text(&s, text, sizeof text - 1));
+	assert_string_equal(s.socket, "/run/y");
+	assert_int_equal(s.socket_mark.line, 0);
+	assert_int_equal(s.cas.count, 1);
+	assert_string_equal(s.cas.items[0], "/c");
+	conf_wipe(&s, rows);
+	assert_false(read_text(&s, both, sizeof both - 1));
+	assert_string_equal(said,
+	    "t.yml:2:6: cas is given here and by the variable VALISE_CAS; keep one of the two\n");
+	conf_wipe(&s, rows);
+	setenv("VALISE_CAS", "c", 1);
+	assert_false(read_text(&s, text, sizeof text - 1));
+	assert_string_equal(
+	    said, "t.yml: VALISE_CAS: \"c\" must begin with a slash; write an absolute path\n");
+	conf_wipe(&s, rows);
+	setenv("VALISE_CAS", "", 1);
+	assert_false(read_text(&s, text, sizeof text - 1));
+	assert_string_equal(said, "t.yml:1:1: missing key \"cas\"; add it here\n");
+	conf_wipe(&s, rows);
+	unsetenv("VALISE_CAS");
+	unsetenv("VALISE_ADMIN_SOCKET");
 }
 
 static void
@@ -420,6 +484,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_list_may_stand_for_a_mapping_whose_key_takes_one),
 	cmocka_unit_test(accepts_one_where_a_list_may_stand_and_nothing_at_all),
 	cmocka_unit_test(tells_place_fault_and_cure),
+	cmocka_unit_test(a_variable_gives_what_the_file_does_not),
 	cmocka_unit_test(tells_all_errors_at_once),
 	cmocka_unit_test(stops_telling_after_fifty),
 	cmocka_unit_test(every_prefix_of_a_file_is_judged_and_freed),
