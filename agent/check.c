@@ -32,6 +32,7 @@ struct agent_check {
 	const struct agent_settings *settings;
 	unsigned warnings, errors;
 	bool has_expired, is_broken, ends_soon, doubts_clock;
+	int start_code; /* why a start would fail on this host; 0: it would not */
 	int64_t now_s;
 	/* One for each endpoint: its server certificates, none if it passes through. */
 	struct endpoint_facts {
@@ -81,12 +82,24 @@ warn_trust(struct agent_check *check, struct conf_mark mark, const struct trust 
 	const char *sentence = trust_doubt(trust);
 
 	check->doubts_clock |= sentence != NULL;
+	check->is_broken |= trust_outlook(trust) == TRUST_LACKS;
 	check->has_expired |= trust_outlook(trust) == TRUST_HAS_ENDED;
 	check->ends_soon |= trust_outlook(trust) == TRUST_ENDS_SOON;
 	if (sentence)
 		warn(check, mark, "nobody is believed before the clock is right: %s", sentence);
 	for (size_t i = 0; (sentence = trust_warning(trust, i)); i++)
 		warn(check, mark, "%s", sentence);
+}
+
+/* `key` names the CAs.  The agent starts with others' all the same. */
+static void
+check_fit(struct agent_check *check, struct conf_mark mark, const char *key,
+    const struct trust *trust, enum role role)
+{
+	char sentence[TRUST_ERROR];
+
+	if (!trust_fits(trust, role, sentence))
+		tell_broken(check, mark, "%s: %s", key, sentence);
 }
 
 /* ---- one certificate ---- */
@@ -196,6 +209,13 @@ check_ways(struct agent_check *check)
 		check_way(check, urls->marks[i], urls->items[i]);
 }
 
+static struct conf_mark
+mark_of_cas(const struct agent_settings *settings)
+{
+	return settings->connect_cas.count > 0 ? settings->connect_cas.marks[0]
+					       : (struct conf_mark){ 0 };
+}
+
 static void
 check_agent(struct agent_check *check, const struct credentials *credentials)
 {
@@ -211,6 +231,8 @@ check_agent(struct agent_check *check, const struct credentials *credentials)
 		    "refuse it; issue one with `valise-pki issue agent`",
 		    check->settings->certificate);
 	warn_trust(check, nowhere, credentials->relays);
+	check_fit(check, mark_of_cas(check->settings), "agent.connect_cas", credentials->relays,
+	    ROLE_RELAY);
 	for (size_t i = 0; i < check->settings->endpoints.count; i++) {
 		const struct endpoint_settings *endpoint =
 		    agent_settings_endpoint(check->settings, i);
@@ -478,11 +500,17 @@ check_endpoints(struct agent_check *check, const struct endpoint_table *table)
 		check_crossing(check, crossing, i);
 		check_acme(check, i);
 		check_rules(check, &settings->termination);
-		if (endpoint->clients)
+		if (endpoint->clients) {
 			warn_trust(check, settings->termination_mark, endpoint->clients);
+			check_fit(check, settings->termination_mark,
+			    "mutual_tls_certificate_authorities", endpoint->clients, ROLE_CLIENT);
+		}
 		/* No warnings about the system's CAs: nobody chose them for this endpoint. */
-		if (endpoint->upstream.trust && settings->upstream.cas.count > 0)
+		if (endpoint->upstream.trust && settings->upstream.cas.count > 0) {
 			warn_trust(check, settings->upstream.url_mark, endpoint->upstream.trust);
+			check_fit(check, settings->upstream.cas.marks[0], "upstream.cas",
+			    endpoint->upstream.trust, ROLE_SERVER);
+		}
 	}
 	for (size_t i = 0; check->certificates && i < count; i++)
 		wipe_facts(&check->certificates[i]);
@@ -523,6 +551,7 @@ check_forward(struct agent_check *check, const struct forward_settings *settings
 	if (lent)
 		warn(check, settings->listen_mark, "%s: %s", settings->listen, lent);
 	warn_trust(check, settings->url_mark, forward->upstream.trust);
+	check_fit(check, settings->url_mark, "cas", forward->upstream.trust, ROLE_SERVER);
 	forward_release(forward);
 	return true;
 }
@@ -546,6 +575,7 @@ verdict(const struct agent_check *check, const char **word)
 		int code;
 	} all[] = {
 		{ check->errors > 0, "wrong", EX_CONFIG },
+		{ check->start_code != 0, "no start here", check->start_code },
 		{ check->is_broken, "broken", BROKEN },
 		{ check->has_expired, "expired", EXPIRED },
 		{ check->doubts_clock, "not now", EX_TEMPFAIL },
@@ -560,6 +590,15 @@ verdict(const struct agent_check *check, const char **word)
 	return all[i].code;
 }
 
+static void
+check_proxy_variable(struct agent_check *check)
+{
+	char sentence[FETCH_PROXY_IGNORED];
+
+	if (fetch_proxy_is_ignored(&check->settings->proxy, sentence))
+		warn(check, (struct conf_mark){ 0 }, "%s", sentence);
+}
+
 static int
 check_loaded(struct agent_check *check, const struct credentials *credentials,
     const struct endpoint_table *table)
@@ -570,12 +609,14 @@ check_loaded(struct agent_check *check, const struct credentials *credentials,
 
 	if (check->settings->certificate)
 		check_agent(check, credentials);
+	check_proxy_variable(check);
 	agent_limits_derive(&limits, check->settings, socket_raise_limit(), host_memory());
 	agent_limits_print(&limits, check->settings, stdout);
 	if (!crl_urls_advise(check->settings, stdout) || !check_endpoints(check, table)) {
 		fprintf(stderr, "%s: memory is short\n", check->path);
 		return EX_OSERR;
 	}
+	check->start_code = agent_check_start(check->settings);
 	code = verdict(check, &word);
 	printf("%s: %s; endpoints: %zu, relays: %zu, forwards: %zu, warnings: %u\n", check->path,
 	    word, check->settings->endpoints.count, check->settings->connect_url.count,

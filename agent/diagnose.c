@@ -27,11 +27,11 @@ load(struct diagnosis *diagnosis, const char *path)
 }
 
 static void
-try_all(struct diagnosis *diagnosis)
+try_all(struct diagnosis *diagnosis, bool only_relays)
 {
 	for (size_t i = 0; i < diagnosis->paths->count; i++)
 		diagnose_relay(diagnosis, &diagnosis->paths->paths[i]);
-	for (size_t i = 0; i < diagnosis->table->count; i++)
+	for (size_t i = 0; !only_relays && i < diagnosis->table->count; i++)
 		diagnose_endpoint(diagnosis, diagnosis->table->endpoints[i]);
 }
 
@@ -43,7 +43,7 @@ run(struct diagnosis *diagnosis, const struct diagnose_options *options)
 	if (!diagnosis->loop || !diagnosis->resolver)
 		return EX_OSERR;
 	findings_begin(&diagnosis->findings, stdout, options->as_json);
-	try_all(diagnosis);
+	try_all(diagnosis, options->only_relays);
 	if (!findings_end(&diagnosis->findings, options->config_path) || fflush(stdout) != 0)
 		return EX_OSERR;
 	return diagnosis->findings.counts[FINDING_FAILED] > 0;

@@ -13,6 +13,7 @@
 struct diagnose_options {
 	const char *config_path;
 	bool as_json;
+	bool only_relays; /* no upstream is asked, and no public name */
 	/* How long a session is held, to see whether something on the way ends it; 0: not. */
 	uint64_t hold_s;
 };

@@ -18,10 +18,17 @@ enum {
 	FILE_MOST = 4096,
 };
 
+const char *
+agent_state_lock_path(const char *dir, char path[AGENT_LOCK_PATH])
+{
+	snprintf(path, AGENT_LOCK_PATH, "%s/agent.lock", dir);
+	return path;
+}
+
 static int
 lock(const char *dir, char error[FILE_ERROR])
 {
-	char path[PATH_MAX];
+	char path[AGENT_LOCK_PATH];
 	long holder = 0;
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
@@ -30,8 +37,7 @@ lock(const char *dir, char error[FILE_ERROR])
 		    strerror(errno));
 		return EX_CANTCREAT;
 	}
-	snprintf(path, sizeof path, "%s/agent.lock", dir);
-	if (ready_lock(path, &holder, error))
+	if (ready_lock(agent_state_lock_path(dir, path), &holder, error))
 		return 0;
 	if (holder == 0)
 		return EX_CANTCREAT;

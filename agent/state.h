@@ -17,6 +17,10 @@ struct agent_state {
 	uint8_t start[START_BYTES];
 };
 
+/* Where the lock of this directory is. */
+enum { AGENT_LOCK_PATH = 4096 };
+const char *agent_state_lock_path(const char *dir, char path[AGENT_LOCK_PATH]);
+
 /* dir NULL: both are random and nothing is written.  0, or the exit code with a sentence: 65 the
  * file is damaged, 66 it cannot be read, 69 another process uses the directory, 73 it cannot be
  * written. */

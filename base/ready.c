@@ -184,6 +184,17 @@ explain_lock(const char *path, long holder, const char *why, char *error)
 		    why);
 }
 
+long
+ready_lock_holder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	long holder = fd >= 0 ? holder_of(fd) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return holder;
+}
+
 /* The lock is the open file's and not the process's, so that it can be passed on without a moment in
  * which nobody has it. */
 bool

@@ -26,6 +26,8 @@ void ready_store_forget(void);
  * False with a sentence in `error` (512 bytes) and the holder's pid (-1: it cannot be told) when another
  * instance has it, 0 when the file cannot be had.  A child that goes on after fork(2) holds it, too. */
 bool ready_lock(const char *path, long *holder_pid, char *error);
+/* Who has that lock, as above; 0: nobody, or the file cannot be read.  Takes nothing. */
+long ready_lock_holder(const char *path);
 /* Borrowed: of the lock that was taken last; -1: none.  Another process that gets it has the lock as well. */
 int ready_lock_descriptor(void);
 /* Takes fd, of the process that had the lock on this file.  False: it is not that. */

@@ -97,7 +97,7 @@ prepare_network(int fd, unsigned flags)
 }
 
 int
-socket_listen(const struct address *address, unsigned flags, char *error)
+socket_bind(const struct address *address, unsigned flags, char *error)
 {
 	int family = address->bytes == 0 ? AF_UNSPEC : address->as.any.sa_family;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -106,7 +106,7 @@ socket_listen(const struct address *address, unsigned flags, char *error)
 	    !(flags & LISTEN_V6_ONLY)) {
 		struct address v4 = address_any_v4(address_port(address));
 
-		return socket_listen(&v4, flags, error);
+		return socket_bind(&v4, flags, error);
 	}
 	if (fd < 0)
 		return fail(fd, address, error);
@@ -115,9 +115,17 @@ socket_listen(const struct address *address, unsigned flags, char *error)
 	if (family == AF_INET6 &&
 	    !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, (flags & LISTEN_V6_ONLY) != 0))
 		return fail(fd, address, error);
-	if (bind(fd, &address->as.any, address->bytes) < 0 || listen(fd, BACKLOG) < 0)
+	if (bind(fd, &address->as.any, address->bytes) < 0)
 		return fail(fd, address, error);
 	return fd;
+}
+
+int
+socket_listen(const struct address *address, unsigned flags, char *error)
+{
+	int fd = socket_bind(address, flags, error);
+
+	return fd >= 0 && listen(fd, BACKLOG) < 0 ? fail(fd, address, error) : fd;
 }
 
 void

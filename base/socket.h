@@ -21,6 +21,8 @@ enum listen_flags {
  * [::] is 0.0.0.0, unless that is left to another listener: socket_local() tells.
  * -1 with a sentence in error (512 bytes) and errno. */
 int socket_listen(const struct address *, unsigned flags, char *error);
+/* The same, but does not listen yet: whoever comes is refused. */
+int socket_bind(const struct address *, unsigned flags, char *error);
 
 /* TCP_NODELAY, and TCP_NOTSENT_LOWAT of 128 KiB: the kernel takes no more than that ahead of what the
  * network carries, so that a peer that does not read holds 150 KB of kernel memory and not 4 MB; it

@@ -258,17 +258,26 @@ judge_leaf_purpose(struct candidate *candidate)
 	return true;
 }
 
+const char *
+judge_ca_lacks(const struct x509 *ca, enum role role)
+{
+	for (const char *const *oid = purposes[role].needs; *oid; oid++)
+		if (ca->has_purposes && !x509_has_purpose(ca, *oid))
+			return purpose_text(*oid);
+	return NULL;
+}
+
 /* A CA that restricts its purposes restricts those below it; one with a ceiling is for agents,
  * so that no customer's sub-CA makes clients, whom no ceiling holds. */
 static bool
 judge_ca_purpose(struct candidate *candidate, size_t position)
 {
 	const struct x509 *ca = facts_of(candidate, position);
-	for (const char *const *oid = purposes[candidate->role].needs; *oid; oid++)
-		if (ca->has_purposes && !x509_has_purpose(ca, *oid))
-			return judge_refuse(candidate, position, VERIFY_WRONG_PURPOSE,
-			    "may not issue for the role %s: its extKeyUsage lacks %s",
-			    role_word(candidate->role), purpose_text(*oid));
+	const char *lacks = judge_ca_lacks(ca, candidate->role);
+	if (lacks)
+		return judge_refuse(candidate, position, VERIFY_WRONG_PURPOSE,
+		    "may not issue for the role %s: its extKeyUsage lacks %s",
+		    role_word(candidate->role), lacks);
 	return candidate->role == ROLE_AGENT || !ca->has_grant ||
 	    judge_refuse(candidate, position, VERIFY_WRONG_PURPOSE,
 		"carries a grant, so it may issue for agents only; have another CA issue the one below it");

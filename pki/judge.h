@@ -12,6 +12,7 @@
 #include "pki/verdict.h"
 
 struct trust;
+struct x509;
 
 enum { TIME_SKEW_S = 300 }; /* a clock may be that late against a notBefore */
 
@@ -29,6 +30,9 @@ struct candidate {
 
 /* False with candidate->verdict filled in. */
 bool judge_chain(struct candidate *);
+
+/* The purpose, in words, that this role needs and that this CA may not issue for; NULL: it may. */
+const char *judge_ca_lacks(const struct x509 *ca, enum role);
 
 /* For verdict.party: a CA, whose id this is (serial is NULL), or a certificate that it has issued. */
 uint64_t judge_party(const uint8_t ca[ISSUER_ID], const struct serial *);

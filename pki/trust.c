@@ -168,16 +168,32 @@ warn_of_ca_time(struct trust *trust, const struct listed_ca *ca, int64_t now)
 		    ca->file, subject, time_text(facts->not_before, when), time_text(now, clock));
 }
 
+/* Of whom there are CRLs, when it is not whom there should be one of: the wrong file is seen by that. */
+static const char *
+whose_crl_there_is(const struct trust *trust, char text[240])
+{
+	const char *file;
+	const struct crl *crl = revocation_crl(trust->revocation, 0, &file);
+	char issuer[100];
+	text[0] = '\0';
+	if (crl)
+		snprintf(text, 240, " (%.120s has that of %s)", file,
+		    x509_name_text(crl_issuer(crl), issuer, sizeof issuer));
+	return text;
+}
+
 static void
 warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_sources *sources,
     int64_t now)
 {
-	char subject[100];
+	char subject[100], other[240];
 	x509_name_text(ca->link.facts.subject, subject, sizeof subject);
 	warn_of_ca_time(trust, ca, now);
 	if (!trust->revocation || sources->missing != CRL_MISSING_REJECT ||
 	    revocation_has(trust->revocation, &ca->link.issuer))
 		return;
+	if (sources->crl_url_count == 0)
+		trust->outlook = TRUST_LACKS;
 	const char *namesake = revocation_namesake(trust->revocation, &ca->link.issuer);
 	if (namesake)
 		warn(trust,
@@ -186,8 +202,8 @@ warn_of_ca(struct trust *trust, const struct listed_ca *ca, const struct trust_s
 		    namesake, subject);
 	else
 		warn(trust,
-		    "%s: there is no CRL of %s; what it issued will be refused, so add its CRL",
-		    trust->label, subject);
+		    "%s: there is no CRL of %s%s; what it issued will be refused, so add its CRL",
+		    trust->label, subject, whose_crl_there_is(trust, other));
 }
 
 /* Until when a CRL that has ended is believed. */

@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "pki/der.h"
+#include "pki/verdict.h"
 #include "pki/trust_sources.h"
 
 struct trust;
@@ -82,8 +83,8 @@ void trust_each_end(
 
 /* Whether what it judges by lasts: SOON where a CRL is in the last third of its life or in its grace,
  * ENDED where one is past that, so that those whom it is about are refused, or where a listed CA has
- * ended. */
-enum trust_outlook { TRUST_LASTS, TRUST_ENDS_SOON, TRUST_HAS_ENDED };
+ * ended; LACKS where a listed CA needs a CRL, has none, and no URL will bring it. */
+enum trust_outlook { TRUST_LASTS, TRUST_ENDS_SOON, TRUST_HAS_ENDED, TRUST_LACKS };
 enum trust_outlook trust_outlook(const struct trust *);
 
 /* Puts the revocations that were found since the last time into state_dir (of the sources), so that a
@@ -94,6 +95,10 @@ bool trust_keep_revoked(struct trust *, char error[TRUST_ERROR]);
 /* The certificate of a listed CA below which a chain is accepted, index below trust_ca_count(); empty:
  * this one is narrowed by another.  Borrowed from the trust. */
 struct der trust_accepted_ca(const struct trust *, size_t index);
+
+/* Whether some of these CAs could issue for this role.  False where all of them restrict themselves to
+ * others, so that the file is probably another one's; with a sentence that names the first. */
+bool trust_fits(const struct trust *, enum role, char sentence[TRUST_ERROR]);
 
 /* Whether a CRL waits for an issuer who is not listed; the name of the first goes to `issuer`. */
 bool trust_stranger(const struct trust *, char *issuer, size_t issuer_bytes);

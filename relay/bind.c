@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/ready.h"
 #include "base/socket.h"
+#include "base/start_check.h"
 #include "relay/settings.h"
 #include "relay/takeover.h"
 #include "relay/worker.h"
@@ -46,6 +47,17 @@ listen_flags(const struct settings *settings, const struct address *address)
 			return LISTEN_V6_ONLY;
 	}
 	return LISTEN_ALONE;
+}
+
+bool
+bind_may_listen(const struct settings *settings, size_t index, char *error)
+{
+	const struct address *address = &settings_listener_at(settings, index)->parsed;
+	unsigned flags = listen_flags(settings, address);
+
+	if (start_check_listener(address, flags, "listeners", error))
+		return true;
+	return errno == EAFNOSUPPORT && flags == LISTEN_V6_ONLY; /* which a start leaves out */
 }
 
 /* How one listener of the settings is bound. */

@@ -6,6 +6,9 @@
 #ifndef RELAY_BIND_H
 #define RELAY_BIND_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct settings;
 struct takeover;
 struct worker;
@@ -17,5 +20,9 @@ struct worker;
  */
 int bind_listeners(const struct settings *, struct takeover *, struct worker *const *workers,
     unsigned worker_count);
+
+/* For `check`: whether one of the listeners could be bound now, as a start would, which disturbs nobody.
+ * False with a sentence (START_CHECK_ERROR of base/start_check.h). */
+bool bind_may_listen(const struct settings *, size_t index, char *error);
 
 #endif

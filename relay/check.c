@@ -8,11 +8,15 @@
 #include <sysexits.h>
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/ready.h"
+#include "base/start_check.h"
 #include "base/upstream_group.h"
 #include "base/upstream_url.h"
 #include "enrol/crl_advice.h"
 #include "enrol/crl_refresh.h"
 #include "pki/cert.h"
+#include "relay/bind.h"
+#include "relay/relay.h"
 #include "relay/renew.h"
 #include "relay/route.h"
 #include "relay/rules.h"
@@ -191,9 +195,10 @@ static int
 tell_trust(const char *path, const struct settings *settings)
 {
 	struct conf_report report = { .out = stderr, .path = path };
-	static const int outlook_code[] = {
-		[TRUST_LASTS] = EX_OK, [TRUST_ENDS_SOON] = SOON, [TRUST_HAS_ENDED] = ENDED
-	};
+	static const int outlook_code[] = { [TRUST_LASTS] = EX_OK,
+		[TRUST_ENDS_SOON] = SOON,
+		[TRUST_HAS_ENDED] = ENDED,
+		[TRUST_LACKS] = BROKEN };
 	struct trust *trust;
 	char error[TRUST_ERROR];
 	const char *warning;
@@ -220,8 +225,49 @@ tell_trust(const char *path, const struct settings *settings)
 	for (size_t i = 0; (warning = trust_warning(trust, i)); i++)
 		fprintf(stderr, "warning: %s\n", warning);
 	code = outlook_code[trust_outlook(trust)];
+	if (!trust_fits(trust, ROLE_AGENT, error)) {
+		conf_error(&report,
+		    settings->agent_cas.count > 0 ? settings->agent_cas.marks[0]
+						  : settings->agent_cas_mark,
+		    "connect.agent_cas: %s", error);
+		code = BROKEN;
+	}
 	trust_release(trust);
 	advise(settings);
+	return code;
+}
+
+/* ---- this host ---- */
+
+static int
+tell_directories(const struct settings *settings)
+{
+	char error[START_CHECK_ERROR];
+
+	if (start_check_directory(settings->state_dir, "state_dir", error) &&
+	    (!settings->admin_socket ||
+		start_check_socket(settings->admin_socket, "admin.socket", error)))
+		return EX_OK;
+	fprintf(stderr, "%s\n", error);
+	return EX_CANTCREAT;
+}
+
+/* What the relay of this configuration has, if one runs, is no obstacle to the next one. */
+static int
+tell_listeners(const struct settings *settings)
+{
+	char error[START_CHECK_ERROR], path[RELAY_PATH];
+	long holder = ready_lock_holder(relay_lock_path(settings, path));
+	int code = EX_OK;
+
+	if (holder > 0)
+		printf("running: process %ld, which has what it listens at\n", holder);
+	for (size_t i = 0; holder == 0 && i < settings->listeners.count; i++) {
+		if (bind_may_listen(settings, i, error))
+			continue;
+		fprintf(stderr, "%s\n", error);
+		code = EX_UNAVAILABLE;
+	}
 	return code;
 }
 
@@ -237,9 +283,18 @@ rank(int code)
 		return 2;
 	case EX_TEMPFAIL:
 		return 3;
-	default:
+	case EX_UNAVAILABLE:
+	case EX_CANTCREAT:
 		return 4;
+	default:
+		return 5;
 	}
+}
+
+static int
+graver(int a, int b)
+{
+	return rank(b) > rank(a) ? b : a;
 }
 
 int
@@ -260,9 +315,9 @@ check_run(const char *path)
 		tell_renewal(&rules->settings);
 		trust_code = tell_trust(path, &rules->settings);
 	}
+	code = graver(graver(code, trust_code),
+	    graver(tell_directories(&rules->settings), tell_listeners(&rules->settings)));
 	rules_release(rules);
-	if (rank(trust_code) > rank(code))
-		code = trust_code;
 	if (code == EX_OK || code == SOON)
 		printf("%s: %s\n", path, code == SOON ? "soon" : "fine");
 	return code;

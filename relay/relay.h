@@ -17,4 +17,9 @@
  * with this configuration, if there is one; then nobody who connects notices (relay/takeover.h). */
 int relay_run(const char *path, bool takes_over);
 
+struct settings;
+/* Where its lock is: beside the admin socket if that is configured, else in the state directory. */
+enum { RELAY_PATH = 4096 };
+const char *relay_lock_path(const struct settings *, char path[RELAY_PATH]);
+
 #endif

@@ -78,9 +78,6 @@ void relay_close(struct relay *);
 /* Reads the names that were known before, and keeps them from now on. */
 void relay_know_names(struct relay *);
 int relay_fail(int code, const char *sentence);
-/* Where the lock is: beside the admin socket if that is configured, else in the state directory. */
-enum { RELAY_PATH = 4096 };
-const char *relay_lock_path(const struct settings *, char path[RELAY_PATH]);
 
 /* relay_handover.c: another process asks for all that this one has. */
 void relay_on_takeover(void *relay, struct admin_question *, const json_t *question);

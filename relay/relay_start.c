@@ -15,6 +15,7 @@
 #include "relay/handover.h"
 #include "relay/known_names.h"
 #include "relay/metrics_web.h"
+#include "relay/relay.h"
 #include "relay/relay_private.h"
 #include "relay/route.h"
 #include "relay/route_health.h"

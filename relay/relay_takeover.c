@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/ready.h"
 #include "base/web.h"
+#include "relay/relay.h"
 #include "relay/relay_private.h"
 #include "relay/rules.h"
 #include "relay/takeover.h"
