@@ -4,7 +4,7 @@
 . tests/lint/tap.sh
 
 for page in valise-relay.8 valise-agent.8 valise-pki.1 valise-sni.1 \
-	valise-relay.yml.5 valise-agent.yml.5 valise-pki.yml.5 valise.7 valise-protocol.7 valise-errors.7 valise-metrics.7; do
+	valise-relay.yml.5 valise-agent.yml.5 valise-pki.yml.5 valise.7 valise-protocol.7 valise-errors.7 valise-events.7 valise-metrics.7; do
 	[ -s "man/$page" ] || echo "man/$page" >> "$scratch/wrong"
 done
 nothing "each program, file and protocol has a manual page"
