@@ -22,36 +22,63 @@ add(struct ending_list *list, const char *name, const struct ending *ending)
 	list->count++;
 }
 
-static void
-add_crls(struct ending_list *list, const char *what, const char *name, const struct trust *trust)
-{
-	const struct ending ending = {
-		.what = what, .ends_s = trust ? trust_next_update(trust) : INT64_MAX, .is_crl = true
-	};
+/* Of a trust set: what its keys are, and whose it is. */
+struct trust_place {
+	struct ending_list *list;
+	const char *cas, *crls;
+	const char *owner; /* the endpoint's server name; NULL: the agent's own */
+};
 
-	if (ending.ends_s != INT64_MAX)
-		add(list, name, &ending);
+static void
+add_end(void *arg, const struct trust_end *end)
+{
+	const struct trust_place *place = arg;
+	char name[ENDING_NAME];
+
+	snprintf(name, sizeof name, "%.120s%s%.120s", place->owner ? place->owner : "",
+	    place->owner ? ": " : "", end->name);
+	add(place->list, name,
+	    &(struct ending){ .what = end->is_crl ? place->crls : place->cas,
+		.begins_s = end->begins_s,
+		.ends_s = end->ends_s,
+		.is_crl = end->is_crl });
 }
 
 static void
 add_endpoint(struct ending_list *list, const struct endpoint *endpoint)
 {
+	struct trust_place place = { list, "mutual_tls_certificate_authorities", "mutual_tls_crls",
+		endpoint->server_name };
+
 	for (size_t i = 0; i < endpoint->certificate_count; i++)
 		add(list, endpoint->server_name,
 		    &(struct ending){ .what = "server_certificate",
 			.begins_s = endpoint->certificates[i].not_before,
 			.ends_s = endpoint->certificates[i].not_after });
-	add_crls(list, "mutual_tls_crls", endpoint->server_name, endpoint->clients);
+	if (endpoint->clients)
+		trust_each_end(endpoint->clients, add_end, &place);
 }
 
-/* At most two certificates and a set of CRLs for most endpoints. */
-static size_t
-room_for(const struct endpoint_table *table)
+static void
+count_end(void *arg, const struct trust_end *end)
 {
-	size_t room = 2;
+	(void)end;
+	++*(size_t *)arg;
+}
 
-	for (size_t i = 0; i < table->count && room < AGENT_ENDINGS_MOST; i++)
-		room += table->endpoints[i]->certificate_count + 1;
+static size_t
+room_for(const struct agent_context *context)
+{
+	const struct endpoint_table *table = context->endpoint_table;
+	size_t room = 1;
+
+	if (context->credentials->relays)
+		trust_each_end(context->credentials->relays, count_end, &room);
+	for (size_t i = 0; i < table->count && room < AGENT_ENDINGS_MOST; i++) {
+		room += table->endpoints[i]->certificate_count;
+		if (table->endpoints[i]->clients)
+			trust_each_end(table->endpoints[i]->clients, count_end, &room);
+	}
 	return room < AGENT_ENDINGS_MOST ? room : AGENT_ENDINGS_MOST;
 }
 
@@ -59,7 +86,8 @@ struct ending *
 agent_metrics_endings(const struct agent_context *context, size_t *count)
 {
 	const struct credentials *credentials = context->credentials;
-	struct ending_list list = { .most = room_for(context->endpoint_table) };
+	struct ending_list list = { .most = room_for(context) };
+	struct trust_place place = { &list, "agent.connect_cas", "agent.connect_crls", NULL };
 
 	*count = 0;
 	list.endings = calloc(list.most, sizeof *list.endings);
@@ -70,7 +98,8 @@ agent_metrics_endings(const struct agent_context *context, size_t *count)
 		    &(struct ending){ .what = "agent.certificate",
 			.begins_s = credentials->own->facts.not_before,
 			.ends_s = credentials->own->facts.not_after });
-	add_crls(&list, "agent.connect_cas", "", credentials->relays);
+	if (credentials->relays)
+		trust_each_end(credentials->relays, add_end, &place);
 	for (size_t i = 0; i < context->endpoint_table->count; i++)
 		add_endpoint(&list, context->endpoint_table->endpoints[i]);
 	*count = list.count;

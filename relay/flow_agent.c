@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/numbers.h"
 #include "pki/verify.h"
+#include "relay/flow_metrics.h"
 #include "relay/flow_private.h"
 #include "relay/session_ref.h"
 #include "relay/shared.h"
@@ -219,6 +220,7 @@ on_answer(void *arg, struct channel *channel)
 		    true);
 		return;
 	}
+	flow_metrics_has_channel(flow);
 	flow->way->channel = channel;
 	channel_attach(channel, flow->worker->loop, on_channel, flow);
 	fill_open(flow, &open);

@@ -13,6 +13,22 @@ metrics_of(const struct flow *flow)
 }
 
 void
+flow_metrics_move(const struct flow *flow, int to)
+{
+	if (to == FLOW_TAKING)
+		counter_add(&metrics_of(flow)->taking, 1);
+	if (flow->state == FLOW_TAKING)
+		counter_add(&metrics_of(flow)->taking, UINT64_MAX);
+}
+
+void
+flow_metrics_has_channel(const struct flow *flow)
+{
+	histogram_add(&metrics_of(flow)->channel_wait, HISTOGRAM_SHORT,
+	    (clock_ms() - flow->way->waits_from_ms) * 1000);
+}
+
+void
 flow_metrics_joined(const struct flow *flow)
 {
 	enum relay_way way = flow->static_route ? RELAY_WAY_STATIC

@@ -8,6 +8,10 @@
 
 struct flow;
 
+/* Before it has that state; of its states is enum flow_state. */
+void flow_metrics_move(const struct flow *, int to);
+/* It has got the channel that it has asked for. */
+void flow_metrics_has_channel(const struct flow *);
 void flow_metrics_joined(const struct flow *);
 /* Before what it holds is given back.  The reason is a stable word. */
 void flow_metrics_closed(const struct flow *, const char *reason);

@@ -22,19 +22,21 @@ struct relay_metrics {
 	struct thread_counter refused[REFUSALS]; /* clients */
 	struct thread_counter
 	    agents_too_fast;            /* sessions and channels that came faster than they may */
+	struct thread_counter taking;   /* flows that wait for a channel now */
 	struct thread_counter sessions; /* that were welcomed */
 	struct word_counts flow_ends, sessions_refused, session_ends;
-	/* Accept to whole hello, accept to joined, accept to end; accept to welcome; heartbeats. */
-	struct histogram hello, ready, duration, handshake, rtt;
+	/* Accept to whole hello, accept to joined, accept to end; for a channel; accept to welcome;
+	 * heartbeats. */
+	struct histogram hello, ready, duration, channel_wait, handshake, rtt;
 };
 
 /* Of all workers; {0} has nothing. */
 struct relay_metrics_sums {
 	uint64_t accepted, flows, joined[RELAY_WAYS], attempts_failed, refused[REFUSALS];
-	uint64_t agents_too_fast, sessions;
+	uint64_t agents_too_fast, taking, sessions;
 	uint64_t bytes[2]; /* of joined flows, as they move: from clients, to clients */
 	struct word_sums flow_ends, sessions_refused, session_ends;
-	struct histogram_sum hello, ready, duration, handshake, rtt;
+	struct histogram_sum hello, ready, duration, channel_wait, handshake, rtt;
 };
 
 /* Adds what one worker has counted; `moved` is that of its pumps.  Any thread. */

@@ -9,14 +9,14 @@
 #include "relay/relay_private.h"
 #include "relay/rules.h"
 #include "relay/session_table.h"
-#include "relay/trustwatch.h"
+#include "relay/usage.h"
 
 /* Until every worker has answered. */
 struct taking {
 	struct relay *relay;
 	struct relay_snapshot *snapshot;
 	unsigned missing;
-	struct worker_census censuses[];
+	struct question questions[];
 };
 
 void
@@ -73,15 +73,20 @@ take_limits(struct relay_snapshot *snapshot)
 	add_shares(snapshot, "lingers", shared->lingers);
 	add_shares(snapshot, "flows_waiting", shared->waits);
 	add_shares(snapshot, "lookups", shared->strange_lookups);
+	add_limit(snapshot, "sessions", snapshot->sessions, snapshot->rules->limits.sessions);
+	add_limit(snapshot, "channels", snapshot->channels, snapshot->rules->limits.channels);
+	add_limit(
+	    snapshot, "endpoints", snapshot->endpoints, snapshot->rules->settings.limits.endpoints);
 }
 
 static void
-take_agent_limits(struct relay_snapshot *snapshot, const struct rules *rules)
+take_agents(struct relay_snapshot *snapshot)
 {
-	add_limit(snapshot, "sessions", snapshot->agents.sessions, rules->limits.sessions);
-	add_limit(snapshot, "channels", snapshot->agents.channels, rules->limits.channels);
-	add_limit(
-	    snapshot, "endpoints", snapshot->agents.endpoints, rules->settings.limits.endpoints);
+	struct shared *shared = snapshot->shared;
+
+	snapshot->sessions = session_table_count(shared->session_table);
+	snapshot->endpoints = usage_total(shared->usage_table, USAGE_ENDPOINTS);
+	snapshot->channels = usage_total(shared->usage_table, USAGE_PARKED);
 }
 
 static void
@@ -126,6 +131,7 @@ take_facts(struct relay_snapshot *snapshot, const struct relay *relay)
 		.at_s = relay->reload.in_force_s };
 	snapshot->ending_count = relay_metrics_endings(&relay->reload, snapshot->endings);
 	relay_metrics_sum(&relay->shared, &snapshot->sums);
+	take_agents(snapshot);
 	take_limits(snapshot);
 	take_routes(snapshot);
 }
@@ -133,30 +139,14 @@ take_facts(struct relay_snapshot *snapshot, const struct relay *relay)
 /* ---- what the workers answer ---- */
 
 static void
-complete(struct taking *taking)
-{
-	struct relay_snapshot *snapshot = taking->snapshot;
-
-	for (unsigned i = 0; i < snapshot->workers; i++) {
-		const struct agent_session_counts *counts = &taking->censuses[i].counts;
-
-		snapshot->agents.sessions += counts->sessions;
-		snapshot->agents.endpoints += counts->endpoints;
-		snapshot->agents.channels += counts->channels;
-		snapshot->agents.waiting += counts->waiting;
-	}
-	take_agent_limits(snapshot, taking->relay->reload.rules);
-	web_give(taking->relay->web, snapshot);
-	free(taking);
-}
-
-static void
-on_counts(void *arg)
+on_turned(void *arg)
 {
 	struct taking *taking = arg;
 
-	if (--taking->missing == 0)
-		complete(taking);
+	if (--taking->missing > 0)
+		return;
+	web_give(taking->relay->web, taking->snapshot);
+	free(taking);
 }
 
 void
@@ -164,7 +154,7 @@ relay_snapshot_take(void *arg)
 {
 	struct relay *relay = arg;
 	unsigned workers = relay->shared.worker_count;
-	struct taking *taking = calloc(1, sizeof *taking + workers * sizeof taking->censuses[0]);
+	struct taking *taking = calloc(1, sizeof *taking + workers * sizeof taking->questions[0]);
 	struct relay_snapshot *snapshot = taking ? calloc(1, sizeof *snapshot) : NULL;
 
 	if (!snapshot) {
@@ -178,6 +168,5 @@ relay_snapshot_take(void *arg)
 	taking->missing = workers;
 	take_facts(snapshot, relay);
 	for (unsigned i = 0; i < workers; i++)
-		worker_take_census(
-		    relay->shared.workers[i], &taking->censuses[i], on_counts, taking);
+		worker_knock(relay->shared.workers[i], &taking->questions[i], on_turned, taking);
 }

@@ -11,7 +11,6 @@
 #define RELAY_METRICS_SNAPSHOT_H
 
 #include "base/metrics_daemon.h"
-#include "relay/agent_session.h"
 #include "relay/metrics.h"
 #include "relay/metrics_endings.h"
 
@@ -30,7 +29,7 @@ struct relay_snapshot {
 	const char *obstacle; /* why it takes no clients; NULL: it does */
 	uint64_t flows_open, denied;
 	struct relay_metrics_sums sums;
-	struct agent_session_counts agents;
+	uint64_t sessions, endpoints, channels; /* at the moment */
 	struct metrics_limit limits[RELAY_LIMITS_MOST];
 	size_t limit_count;
 	struct metrics_reload reload;

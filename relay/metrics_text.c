@@ -73,11 +73,10 @@ static void
 put_agents(struct metrics_text *text, const struct relay_snapshot *snapshot)
 {
 	const struct relay_metrics_sums *sums = &snapshot->sums;
-	const struct agent_session_counts *agents = &snapshot->agents;
 
 	put_one(text, "valise_relay_sessions", METRICS_COUNTER, sums->sessions,
 	    "Sessions of agents that were welcomed.");
-	put_one(text, "valise_relay_sessions_up", METRICS_GAUGE, agents->sessions,
+	put_one(text, "valise_relay_sessions_up", METRICS_GAUGE, snapshot->sessions,
 	    "Sessions at the moment.");
 	metrics_family(text, "valise_relay_sessions_refused", METRICS_COUNTER, NULL,
 	    "Agents that were refused, by the code that the log has.");
@@ -87,12 +86,14 @@ put_agents(struct metrics_text *text, const struct relay_snapshot *snapshot)
 	metrics_words(text, "code", &sums->session_ends);
 	put_one(text, "valise_relay_agents_too_fast", METRICS_COUNTER, sums->agents_too_fast,
 	    "Sessions and channels that were turned away before TLS, since too many came.");
-	put_one(text, "valise_relay_endpoints", METRICS_GAUGE, agents->endpoints,
+	put_one(text, "valise_relay_endpoints", METRICS_GAUGE, snapshot->endpoints,
 	    "Endpoints that are announced.");
-	put_one(text, "valise_relay_channels_parked", METRICS_GAUGE, agents->channels,
+	put_one(text, "valise_relay_channels_parked", METRICS_GAUGE, snapshot->channels,
 	    "Channels that wait for a flow.");
-	put_one(text, "valise_relay_flows_waiting", METRICS_GAUGE, agents->waiting,
+	put_one(text, "valise_relay_flows_waiting", METRICS_GAUGE, sums->taking,
 	    "Flows that wait for a channel.");
+	put_histogram(text, "valise_relay_channel_wait_seconds", HISTOGRAM_SHORT,
+	    &sums->channel_wait, "How long flows waited for a channel of their agent.");
 	put_histogram(text, "valise_relay_session_handshake_seconds", HISTOGRAM_SHORT,
 	    &sums->handshake, "From the hello of an agent to its welcome.");
 	put_histogram(text, "valise_relay_heartbeat_seconds", HISTOGRAM_SHORT, &sums->rtt,

@@ -614,6 +614,17 @@ usage_is_over_share(const struct usage *usage, enum usage_kind kind)
 	return is_over;
 }
 
+uint64_t
+usage_total(struct usage_table *all, enum usage_kind kind)
+{
+	uint64_t total;
+
+	pthread_mutex_lock(&all->lock);
+	total = all->total[kind];
+	pthread_mutex_unlock(&all->lock);
+	return total;
+}
+
 static uint64_t
 ask_count(const struct usage *usage, size_t level, enum usage_kind kind)
 {

@@ -74,6 +74,8 @@ bool usage_owes(struct usage *, enum usage_kind, char why[USAGE_WHY]);
 /* Whether the identity has all that it may have, or its tenant has more than its share: who has some of
  * them idle then keeps others out. */
 bool usage_is_over_share(const struct usage *, enum usage_kind);
+/* What all have together. */
+uint64_t usage_total(struct usage_table *, enum usage_kind);
 /* What the identity has, and what its tenant; who that is. */
 uint64_t usage_count(const struct usage *, enum usage_kind);
 uint64_t usage_tenant_count(const struct usage *, enum usage_kind);

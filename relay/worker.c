@@ -505,6 +505,19 @@ worker_take_census(
 	    tell_counts);
 }
 
+static void
+have_turn(void *data)
+{
+	(void)data;
+}
+
+void
+worker_knock(
+    struct worker *worker, struct question *question, void (*reply)(void *data), void *data)
+{
+	loop_ask(thread_loop(worker->thread), question, have_turn, data, worker->main, reply);
+}
+
 void
 worker_add_metrics(const struct worker *worker, struct relay_metrics_sums *sums)
 {

@@ -69,6 +69,9 @@ struct worker_census {
 };
 void worker_take_census(
     struct worker *, struct worker_census *, void (*on_counts)(void *arg), void *arg);
+/* Its loop has a turn, and then `reply` is called in the main loop with data.  The question is busy until
+ * then. */
+void worker_knock(struct worker *, struct question *, void (*reply)(void *data), void *data);
 /* What it has counted so far, added to the sums.  Any thread. */
 void worker_add_metrics(const struct worker *, struct relay_metrics_sums *);
 void worker_stop(struct worker *);

@@ -1,12 +1,12 @@
 #!/usr/bin/env -S python3 -B
 """What /metrics of a relay costs: how long an answer with 1000 routes takes that is made anew, and by how much
 the p99 of a flow's connection moves while somebody asks without end, alone and beside it in turns of one run."""
-import http.client
 import multiprocessing
 import os
 import socket
 import sys
 import time
+from http.client import HTTPConnection
 
 from route import HOLD_MS, go_first, p99_ms, serve, visits, workers_go_first, ROUTE
 from lib import *
@@ -16,7 +16,7 @@ ROUTES, ANSWERS, ANSWER_MS, TURNS = 1000, 10, 10, 8
 
 
 def ask(port):
-	connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+	connection = HTTPConnection("127.0.0.1", port, timeout=10)
 	began = time.perf_counter()
 	connection.request("GET", "/metrics")
 	text = connection.getresponse().read()

@@ -120,7 +120,7 @@ def the_relay_counts_what_happens(scene):
 	equal([labels for _, labels, _ in found if labels.get("route") == "nobody.example"], [], "series that a stranger has made")
 	check(of(found, "valise_limit_bound", limit="flows") > 0, "a limit")
 	check(0 < of(found, "valise_certificate_left_seconds", key="connect.certificate"), "its certificate")
-	check(0 < of(found, "valise_crl_left_seconds", key="connect.agent_cas"), "its CRLs")
+	check(0 < of(found, "valise_crl_left_seconds", key="connect.agent_crls"), "its CRLs")
 	equal([of(found, name) for name in ("valise_reload_good", "valise_reload_faults", "valise_log_lines_dropped_total",
 		"valise_relay_ready")], [1, 0, 0, 1], "reloads and the log")
 	fresh(agent.http, lambda found: of(found, "valise_agent_flows_ended_total") == 1, "the agent's flow has ended")
