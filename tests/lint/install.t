@@ -21,7 +21,8 @@ expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin
 	usr/lib/systemd/system/valise-pki-crl.service usr/lib/systemd/system/valise-pki-crl.timer
 	usr/libexec/valise/publish usr/libexec/valise/ended etc/valise/publish.d/rsync.example
 	usr/lib/systemd/system/valise-pki.service usr/lib/systemd/system/valise-relay@.service
-	usr/lib/sysusers.d/valise.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"
+	usr/lib/sysusers.d/valise-relay.conf usr/lib/sysusers.d/valise-agent.conf
+	usr/lib/sysusers.d/valise-pki.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"
 for page in man/*.[1578]; do
 	expected="$expected usr/share/man/man${page##*.}/${page##*/}"
 done
