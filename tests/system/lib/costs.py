@@ -207,7 +207,7 @@ def _with_routes(scene, count):
 	"""(memory, seconds of the processor) of a relay that has just started with so many static routes."""
 	routes = [{"server_name": f"host{n}.tenant{n % 97}.example.org",
 		"upstream": f"tcp://10.{n >> 16}.{n >> 8 & 255}.{n & 255}:8443"} for n in range(count)]
-	relay = scene.relay(f"relay-{count}", log={"level": "warning"}, routes=routes)
+	relay = scene.relay(f"relay-{count}", start=False, log={"level": "warning"}, routes=routes).start(seconds=120)
 	return _still(relay), relay.processor_seconds()
 
 
