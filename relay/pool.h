@@ -88,8 +88,8 @@ struct pool_entry {
 struct pool_asker {
 	struct loop *loop;
 	const struct address *client; /* for whom; borrowed for the call of pool_take() */
-	/* In the asker's loop; the channel wants channel_attach(). NULL: the session is gone, or drains, or its
-	 * agent cannot dial. */
+	/* In the asker's loop; the channel wants channel_attach(). NULL: the session is gone, or drains, or
+	 * its agent cannot dial. */
 	void (*on_answer)(void *arg, struct channel *);
 	/* A detached channel that came after pool_cancel(). */
 	void (*discard)(struct channel *);
