@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/sources.h"
-#include "pki/key_pair.h"
+#include "keys/key_pair.h"
 
 static void
 fill_sources(struct trust_sources *sources, const struct agent_settings *settings)

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "pki/cert.h"
 #include "pki/identity.h"
-#include "pki/key_pair.h"
+#include "keys/key_pair.h"
 #include "sni/clienthello.h"
 #include "sni/name.h"
 

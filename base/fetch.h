@@ -67,10 +67,11 @@ struct fetch_request {
 	const char *cas;    /* PEM */
 	const uint8_t *pin; /* SHA-256 of the server's SubjectPublicKeyInfo, FETCH_PIN bytes */
 	bool wants_chain;   /* to be told what the server presented */
-	const char *certificate, *private_key; /* the client's, PEM */
-	const char *user, *password;           /* Basic; only by https */
-	const struct fetch_proxy *proxy;       /* it says itself which hosts it is not for */
-	const char *dial;                      /* "host:port" to connect to instead of the URL's */
+	/* The client's, PEM; of the key a URL will do (keys/key_url.h). */
+	const char *certificate, *private_key;
+	const char *user, *password;      /* Basic; only by https */
+	const struct fetch_proxy *proxy;  /* it says itself which hosts it is not for */
+	const char *dial;                 /* "host:port" to connect to instead of the URL's */
 	const char *etag, *last_modified; /* as an earlier answer had them: 304 if nothing is new */
 	size_t answer_most;               /* bytes of the body; 0: 1 MiB */
 	uint64_t deadline_ms;             /* in all; 0: 30 s */

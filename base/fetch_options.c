@@ -228,8 +228,11 @@ set_client(struct fetch *fetch)
 		return;
 	set_file(fetch, CURLOPT_SSLCERT, &transfer->certificate, request->certificate,
 	    strlen(request->certificate));
-	set_file(fetch, CURLOPT_SSLKEY, &transfer->key, request->private_key,
-	    strlen(request->private_key));
+	if (strstr(request->private_key, "-----BEGIN"))
+		set_file(fetch, CURLOPT_SSLKEY, &transfer->key, request->private_key,
+		    strlen(request->private_key));
+	else /* a URL that the library was taught (keys/key_url.h) */
+		set_pointer(fetch, CURLOPT_SSLKEY, request->private_key);
 }
 
 /* No session is remembered: a resumed one would not be judged.  And no connection: files of another

@@ -16,7 +16,8 @@
 #include "enrol/renewal_files.h"
 #include "enrol/renewal_request.h"
 #include "pki/cert.h"
-#include "pki/key_pair.h"
+#include "keys/key_ask.h"
+#include "keys/key_pair.h"
 
 enum {
 	LOOK_MS = 2000,
@@ -245,19 +246,32 @@ fail(struct renewal *renewal, enum renewal_outcome outcome, uint64_t retry_ms, c
 /* What an attempt works with; wipe in any case. */
 struct renewal_attempt {
 	struct key_pair now;
-	struct secret next_key, request;
-	const struct secret *key; /* the one that is to be certified */
+	/* The key that is to be certified. */
+	char key[PATH_MAX];
+	uint8_t digest[KEY_DIGEST];
+	struct secret request;
 };
 
 static void
 attempt_wipe(struct renewal_attempt *attempt)
 {
 	key_pair_wipe(&attempt->now);
-	secret_wipe(&attempt->next_key);
 	secret_wipe(&attempt->request);
 }
 
-/* The key is read from its file again, so that no copy of it waits for the answer. */
+/* The key in force, or the next one. */
+static bool
+find_key(const struct renewal *renewal, struct renewal_attempt *attempt, char error[RENEWAL_ERROR])
+{
+	const struct renewal_files files = files_of(renewal);
+
+	if (renewal->kept.settings->rekey)
+		return renewal_files_next_key(&files, attempt->key, attempt->digest, error);
+	snprintf(attempt->key, sizeof attempt->key, "%s", files.private_key);
+	return key_ask_look(files.private_key, attempt->digest, error);
+}
+
+/* Of the files as they are now. */
 static bool
 load(const struct renewal *renewal, struct renewal_attempt *attempt, char error[RENEWAL_ERROR])
 {
@@ -265,12 +279,11 @@ load(const struct renewal *renewal, struct renewal_attempt *attempt, char error[
 	bool rekey = renewal->kept.settings->rekey;
 
 	*attempt = (struct renewal_attempt){ 0 };
-	attempt->key = rekey ? &attempt->next_key : &attempt->now.key;
 	return renewal_files_mend(&files, error) != RENEWAL_NOT_MENDED &&
 	    renewal_files_may_replace(&files, rekey, error) &&
 	    key_pair_load(&attempt->now, files.certificate, files.private_key, error) ==
 	    KEY_PAIR_FINE &&
-	    (!rekey || renewal_files_next_key(&files, &attempt->next_key, error));
+	    find_key(renewal, attempt, error);
 }
 
 static bool
@@ -281,7 +294,7 @@ judge(const struct renewal *renewal, const struct renewal_attempt *attempt,
 		.host = renewal->kept.host,
 		.cas = &renewal->kept.settings->cas,
 		.certificate = &attempt->now.certificate,
-		.key = attempt->key,
+		.key = attempt->digest,
 		.path = renewal->kept.certificate };
 
 	return renewal_answer_judge(&wanted, chain, error);

@@ -37,10 +37,11 @@ struct renewal;
 
 /* Borrowed for the call. */
 struct renewal_question {
-	const char *url, *address;              /* the second may be NULL */
-	const struct conf_texts *cas;           /* files: what the authority is judged by */
-	const struct secret *certificate, *key; /* those in force, PEM: who asks */
-	const struct secret *request;           /* DER */
+	const char *url, *address;    /* the second may be NULL */
+	const struct conf_texts *cas; /* files: what the authority is judged by */
+	/* Those in force, who asks: PEM, and a URL (keys/key_url.h). */
+	const struct secret *certificate, *key;
+	const struct secret *request; /* DER */
 };
 
 enum renewal_outcome {

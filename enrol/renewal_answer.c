@@ -8,7 +8,6 @@
 #include "base/units.h"
 #include "pki/cert.h"
 #include "pki/identity.h"
-#include "pki/key_pem.h"
 #include "pki/pem.h"
 #include "pki/trust.h"
 #include "pki/trust_rows.h"
@@ -21,9 +20,7 @@ static const char what[] = "the certificate that the authority sent";
 static bool
 judge_key(const struct renewal_answer_wanted *wanted, const struct cert_facts *fresh, char *error)
 {
-	struct spki_pin own;
-
-	if (key_pem_pin(&own, wanted->key) && spki_pin_equals(&own, &fresh->key))
+	if (memcmp(wanted->key, fresh->key.digest, sizeof fresh->key.digest) == 0)
 		return true;
 	snprintf(error, RENEWAL_ANSWER_ERROR, "%s is for another key than ours", what);
 	return false;

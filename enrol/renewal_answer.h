@@ -17,8 +17,8 @@ struct renewal_answer_wanted {
 	const char *host;             /* of a relay: what agents will ask for; NULL for an agent */
 	const struct conf_texts *cas; /* files of the roots that it must come from */
 	const struct secret *certificate; /* the one in force, PEM */
-	const struct secret *key;         /* PEM; it must be for this one */
-	const char *path;                 /* of the one in force, for messages */
+	const uint8_t *key; /* it must be for this one: SHA-256 of its SubjectPublicKeyInfo */
+	const char *path;   /* of the one in force, for messages */
 };
 
 enum { RENEWAL_ANSWER_ERROR = 768 };

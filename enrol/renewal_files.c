@@ -10,10 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "enrol/renewal_request.h"
-#include "pki/key_pair.h"
-
-enum { PEM_MOST = 1 << 20 };
+#include "keys/key_ask.h"
+#include "keys/key_pair.h"
 
 static bool
 fail(char *error, const char *path, const char *what)
@@ -30,15 +28,33 @@ find(const char *path, char found[PATH_MAX], char error[FILE_ERROR])
 }
 
 static bool
-find_next(const struct renewal_files *files, char key[PATH_MAX], char next[PATH_MAX],
-    char error[FILE_ERROR])
+find_next(const struct renewal_files *files, char next[PATH_MAX], char error[FILE_ERROR])
 {
+	char key[PATH_MAX];
+
 	if (!find(files->private_key, key, error))
 		return false;
 	if (snprintf(next, PATH_MAX, "%s.next", key) < PATH_MAX)
 		return true;
 	errno = ENAMETOOLONG;
 	return fail(error, key, "the next key has no place beside it");
+}
+
+/* What was said of a key, as far as it fits. */
+static bool
+pass_on(bool is_done, const char why[KEY_ASK_ERROR], char error[FILE_ERROR])
+{
+	if (!is_done)
+		snprintf(error, FILE_ERROR, "%.511s", why);
+	return is_done;
+}
+
+static bool
+may_replace_key(const struct renewal_files *files, char error[FILE_ERROR])
+{
+	char why[KEY_ASK_ERROR];
+
+	return pass_on(key_ask_may_replace(files->private_key, why), why, error);
 }
 
 /* ---- before ---- */
@@ -81,7 +97,7 @@ bool
 renewal_files_may_replace(const struct renewal_files *files, bool with_key, char error[FILE_ERROR])
 {
 	return are_two(files, error) && may_replace(files->certificate, error) &&
-	    (!with_key || may_replace(files->private_key, error));
+	    (!with_key || may_replace_key(files, error));
 }
 
 bool
@@ -95,55 +111,14 @@ renewal_files_have_room(const struct renewal_files *files, char error[FILE_ERROR
 
 /* ---- the next key ---- */
 
-/* What was left there cannot be used; a new one is no loss. */
-static bool
-make_next(const char *current, const char *next, struct secret *key, char error[FILE_ERROR])
-{
-	char why[RENEWAL_REQUEST_ERROR];
-	struct secret like = { 0 };
-	bool is_made;
-
-	if (!file_read_key(&like, current, PEM_MOST, error))
-		return false;
-	is_made = renewal_request_key(key, &like, why);
-	secret_wipe(&like);
-	if (!is_made) {
-		snprintf(error, FILE_ERROR, "%s", why);
-		return false;
-	}
-	if (file_write(next, 0600, key->data, key->bytes, error))
-		return true;
-	secret_wipe(key);
-	return false;
-}
-
-/* A request for it can be made, so it is a key. */
-static bool
-is_key(const struct renewal_files *files, const struct secret *key)
-{
-	char ignored[FILE_ERROR];
-	struct secret certificate = { 0 }, request = { 0 };
-	bool is = file_read(&certificate, files->certificate, PEM_MOST, ignored) &&
-	    renewal_request_make(&request, &certificate, key, ignored);
-
-	secret_wipe(&certificate);
-	secret_wipe(&request);
-	return is;
-}
-
 bool
-renewal_files_next_key(
-    const struct renewal_files *files, struct secret *key, char error[FILE_ERROR])
+renewal_files_next_key(const struct renewal_files *files, char path[PATH_MAX],
+    uint8_t digest[KEY_DIGEST], char error[FILE_ERROR])
 {
-	char current[PATH_MAX], next[PATH_MAX], ignored[FILE_ERROR];
+	char why[KEY_ASK_ERROR];
 
-	*key = (struct secret){ 0 };
-	if (!find_next(files, current, next, error))
-		return false;
-	if (file_read_key(key, next, PEM_MOST, ignored) && is_key(files, key))
-		return true;
-	secret_wipe(key);
-	return make_next(current, next, key, error);
+	return find_next(files, path, error) &&
+	    pass_on(key_ask_make_next(files->private_key, digest, why), why, error);
 }
 
 /* ---- after ---- */
@@ -151,11 +126,9 @@ renewal_files_next_key(
 static bool
 put_key(const struct renewal_files *files, char error[FILE_ERROR])
 {
-	char current[PATH_MAX], next[PATH_MAX];
+	char why[KEY_ASK_ERROR];
 
-	if (!find_next(files, current, next, error))
-		return false;
-	return rename(next, current) == 0 || fail(error, current, "cannot be replaced");
+	return pass_on(key_ask_put_next(files->private_key, why), why, error);
 }
 
 static bool
@@ -193,9 +166,9 @@ are_pair(const char *certificate, const char *private_key)
 enum renewal_mended
 renewal_files_mend(const struct renewal_files *files, char error[FILE_ERROR])
 {
-	char current[PATH_MAX], next[PATH_MAX];
+	char next[PATH_MAX];
 
-	if (!find_next(files, current, next, error) || access(next, F_OK) != 0 ||
+	if (!find_next(files, next, error) || access(next, F_OK) != 0 ||
 	    are_pair(files->certificate, files->private_key) || !are_pair(files->certificate, next))
 		return RENEWAL_NOTHING_TO_MEND;
 	return put_key(files, error) ? RENEWAL_MENDED : RENEWAL_NOT_MENDED;

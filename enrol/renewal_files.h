@@ -12,10 +12,12 @@
 #ifndef ENROL_RENEWAL_FILES_H
 #define ENROL_RENEWAL_FILES_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "base/file.h"
 #include "base/secret.h"
+#include "keys/key_message.h"
 
 /* Borrowed. */
 struct renewal_files {
@@ -30,10 +32,10 @@ bool renewal_files_may_replace(const struct renewal_files *, bool with_key, char
  * sentence. */
 bool renewal_files_have_room(const struct renewal_files *, char error[FILE_ERROR]);
 
-/* The next key, PEM: the one that is there, or a new one like the one in force.  One that cannot be read
- * is replaced.  False with a sentence. */
-bool renewal_files_next_key(
-    const struct renewal_files *, struct secret *key, char error[FILE_ERROR]);
+/* The next key: the one that is there, or a new one like the one in force.  One that cannot be read
+ * is replaced.  Where it is, and the SHA-256 of its SubjectPublicKeyInfo; false with a sentence. */
+bool renewal_files_next_key(const struct renewal_files *, char path[PATH_MAX],
+    uint8_t digest[KEY_DIGEST], char error[FILE_ERROR]);
 /* Puts a certificate (with the CAs behind it, PEM) in force, and with_key the next key. */
 bool renewal_files_replace(const struct renewal_files *, const struct secret *certificate,
     bool with_key, char error[FILE_ERROR]);

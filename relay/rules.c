@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/socket.h"
 #include "pki/cert.h"
-#include "pki/key_pair.h"
+#include "keys/key_pair.h"
 #include "relay/session_table.h"
 #include "relay/renew.h"
 #include "relay/route.h"

@@ -51,9 +51,11 @@ struct tls_staple {
 struct tls_settings {
 	enum tls_purpose purpose;
 	/* PEM; certificate chain, leaf first. NULL where the purpose needs none.  TLS_UPSTREAM may have
-	 * one, which is shown to every server that asks for any. */
+	 * one, which is shown to every server that asks for any.  Instead of the key itself there
+	 * may be a URL that the library knows (keys/key_url.h), with a NUL behind it. */
 	const struct secret *certificate, *private_key;
-	/* TLS_ENDPOINT only: for a client that asks for it, while it is current; copied.  bytes 0: none. */
+	/* TLS_ENDPOINT only: for a client that asks for it, while it is current; copied.  bytes 0:
+	 * none. */
 	struct tls_staple staple;
 	enum tls_client_certificate client_certificate; /* TLS_ENDPOINT only */
 	/* TLS_ENDPOINT only: what tickets are sealed under; held.  NULL: none are given out, nor are they
@@ -64,7 +66,8 @@ struct tls_settings {
 	 * judge nobody. */
 	const struct tls_certificate *client_cas;
 	size_t client_ca_count;
-	/* The oldest and the newest that is spoken, TLS_ENDPOINT and TLS_UPSTREAM only; any: 1.2 and 1.3. */
+	/* The oldest and the newest that is spoken, TLS_ENDPOINT and TLS_UPSTREAM only; any: 1.2 and
+	 * 1.3. */
 	enum tls_version oldest, newest;
 	/* NULL-terminated, TLS_ENDPOINT and TLS_UPSTREAM only; may be NULL.  Most wanted first, and as a
 	 * server we decide. */
@@ -102,9 +105,10 @@ struct tls_hooks {
 	 * fails with certificate_required (116; 40 in TLS 1.2). Not asked when a mere request found
 	 * none. Without this hook every peer is refused. */
 	unsigned (*judge)(void *arg, const struct tls_certificate *chain, size_t count);
-	/* Judges a ClientHello: does it ask for the name that the connection was routed by? Whoever routed
-	 * it must read it as the judge does. For each hello seen, the one after a retry request too; returns
-	 * 0 or the alert to send. TLS_ENDPOINT only, where without it nobody gets a ticket. */
+	/* Judges a ClientHello: does it ask for the name that the connection was routed by? Whoever
+	 * routed it must read it as the judge does. For each hello seen, the one after a retry
+	 * request too; returns 0 or the alert to send. TLS_ENDPOINT only, where without it nobody
+	 * gets a ticket. */
 	unsigned (*judge_hello)(void *arg, struct tls_hello *);
 	void *arg;
 };

@@ -12,6 +12,8 @@
 #include "tunnel/tls_private.h"
 #include "tunnel/tls_tickets.h"
 
+enum { CHAIN_MOST = 16 }; /* as many as GnuTLS verifies */
+
 #define AEADS "+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:+AEAD:"
 #define GROUPS "+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"
 #define SIGNATURES "+CTYPE-X509:+SIGN-ALL:-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1"
@@ -44,7 +46,6 @@ tls_object(struct tls *tls, unsigned alert)
 static unsigned
 judge_chain(struct tls *tls, const gnutls_datum_t *list, unsigned count)
 {
-	enum { CHAIN_MOST = 16 };
 	struct tls_certificate chain[CHAIN_MOST] = { 0 };
 	bool is_optional = tls->config->settings.client_certificate == TLS_CLIENT_REQUEST;
 	if (count == 0 && is_optional)
@@ -273,6 +274,64 @@ add_client_cas(
 	return true;
 }
 
+/* Sorted, as the library does with a chain that it is given with its key. */
+static int
+import_chain(const struct secret *pem, gnutls_pcert_st list[CHAIN_MOST], unsigned *count)
+{
+	const gnutls_datum_t text = { pem->data, (unsigned)pem->bytes };
+	gnutls_x509_crt_t *chain = NULL;
+	unsigned all = 0;
+	int got = gnutls_x509_crt_list_import2(&chain, &all, &text, GNUTLS_X509_FMT_PEM, 0);
+
+	*count = all < CHAIN_MOST ? all : CHAIN_MOST;
+	if (got >= 0)
+		got = gnutls_pcert_import_x509_list(list, chain, count, GNUTLS_X509_CRT_LIST_SORT);
+	if (got < 0)
+		*count = 0;
+	for (unsigned i = 0; i < all; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	return got;
+}
+
+/* The library takes over what is in the list, and the key, unless it fails. */
+static int
+set_key_of_url(struct tls_config *config, const struct tls_settings *settings)
+{
+	gnutls_pcert_st list[CHAIN_MOST];
+	unsigned count = 0;
+	gnutls_privkey_t key = NULL;
+	int got = gnutls_privkey_init(&key);
+
+	if (got >= 0)
+		got = gnutls_privkey_import_url(key, (const char *)settings->private_key->data, 0);
+	if (got >= 0)
+		got = import_chain(settings->certificate, list, &count);
+	if (got >= 0)
+		got =
+		    gnutls_certificate_set_key(config->certificate, NULL, 0, list, (int)count, key);
+	if (got >= 0)
+		return got;
+	for (unsigned i = 0; i < count; i++)
+		gnutls_pcert_deinit(&list[i]);
+	gnutls_privkey_deinit(key);
+	return got;
+}
+
+static int
+set_key(struct tls_config *config, const struct tls_settings *settings)
+{
+	const gnutls_datum_t chain = { settings->certificate->data,
+		(unsigned)settings->certificate->bytes };
+	const gnutls_datum_t key = { settings->private_key->data,
+		(unsigned)settings->private_key->bytes };
+
+	if (gnutls_url_is_supported((const char *)key.data))
+		return set_key_of_url(config, settings);
+	return gnutls_certificate_set_x509_key_mem2(
+	    config->certificate, &chain, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
+}
+
 static bool
 load_certificate(struct tls_config *config, const struct tls_settings *settings, char *error)
 {
@@ -284,14 +343,8 @@ load_certificate(struct tls_config *config, const struct tls_settings *settings,
 	int got = gnutls_certificate_allocate_credentials(&config->certificate);
 	if (got == 0)
 		gnutls_certificate_set_verify_function(config->certificate, on_verify);
-	if (got == 0 && settings->certificate && settings->private_key) {
-		const gnutls_datum_t chain = { settings->certificate->data,
-			(unsigned)settings->certificate->bytes };
-		const gnutls_datum_t key = { settings->private_key->data,
-			(unsigned)settings->private_key->bytes };
-		got = gnutls_certificate_set_x509_key_mem2(
-		    config->certificate, &chain, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
-	}
+	if (got == 0 && settings->certificate && settings->private_key)
+		got = set_key(config, settings);
 	if (got < 0)
 		explain_certificate(got, error);
 	return got >= 0 && add_client_cas(config->certificate, settings, error) &&

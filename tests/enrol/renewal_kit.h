@@ -14,7 +14,7 @@
 #include "enrol/renewal.h"
 #include "enrol/renewal_files.h"
 #include "pki/cert.h"
-#include "pki/key_pair.h"
+#include "keys/key_pair.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -211,12 +211,16 @@ advance_to_the_attempt(void)
 	assert_true(authority.is_asked);
 }
 
+/* The two belong together; of the key it has what is in its file, so that it can be compared. */
 static void
 read_pair(struct key_pair *pair)
 {
 	char error[KEY_PAIR_ERROR];
 
 	if (key_pair_load(pair, certificate_path, key_path, error) != KEY_PAIR_FINE)
+		fail_msg("%s", error);
+	secret_wipe(&pair->key);
+	if (!file_read_key(&pair->key, key_path, 65536, error))
 		fail_msg("%s", error);
 }
 

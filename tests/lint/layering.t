@@ -3,8 +3,8 @@
 # one that it may not include, and what it may include it can.
 . tests/lint/tap.sh
 declare -A may=(
-	[base]="" [sni]="" [pki]="sni base" [acme]="pki sni base" [tunnel]="base"
-	[enrol]="pki sni base" [relay]="enrol tunnel pki sni base" [agent]="enrol tunnel acme pki sni base"
+	[base]="" [sni]="" [pki]="sni base" [keys]="pki sni base" [acme]="keys pki sni base" [tunnel]="base"
+	[enrol]="keys pki sni base" [relay]="enrol tunnel keys pki sni base" [agent]="enrol tunnel acme keys pki sni base"
 	[pki/tool]="pki sni base" [sni/tool]="sni base"
 )
 outside=$(pkg-config --cflags gnutls nettle libtasn1 jansson sqlite3)
@@ -57,7 +57,7 @@ for folder in $folders; do
 	nothing "nothing of a folder that $folder/ may not include is in the archives that it links"
 done
 
-grep -nE '#include[[:space:]]*"\.' -r base sni pki acme tunnel enrol relay agent tests bench --include='*.[ch]' >> "$scratch/wrong"
+grep -nE '#include[[:space:]]*"\.' -r base sni pki keys acme tunnel enrol relay agent tests bench --include='*.[ch]' >> "$scratch/wrong"
 nothing 'includes are written from the root, never with ./ or ../'
 
 tree -name '*.[ch]' | xargs grep -lE '#include <gnutls/' | xargs grep -lE '#include <sys/epoll' >> "$scratch/wrong"

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # What must not be in the daemons (the fake clock in no program): an inventory, or anything that signs a
-# certificate, a request or a CRL.  Two exceptions, which give no right: both sign the request for
-# a new key of their own, which proves possession, since only the CA's signature counts; and the certificate
-# with which the agent answers an ACME server is signed by its own key (RFC 8737), which nobody trusts.  What
-# makes that one can get at no other key.
+# certificate, a request or a CRL.  Three exceptions, which give no right: the key process signs what TLS has
+# it sign, over digests, and the request for a new key of its own, which proves possession, since only the CA's
+# signature counts; and the certificate with which the agent answers an ACME server is signed by its own key
+# (RFC 8737), which nobody trusts.  What makes that one can get at no other key.
 . tests/lint/tap.sh
-declare -A may_sign=([valise-relay]='gnutls_x509_crq_sign2' [valise-agent]='gnutls_x509_(crq|crt)_sign2')
+of_keys='privkey_sign_(hash2|data2)'
+declare -A may_sign=([valise-relay]="gnutls_(x509_crq_sign2|$of_keys)" [valise-agent]="gnutls_(x509_(crq|crt)_sign2|$of_keys)")
 signing='gnutls_(x509_(crt|crl|crq)_(sign|sign2|privkey_sign)|privkey_sign_(data|data2|hash|hash2)|x509_privkey_sign_(data|hash)|pkcs7_sign)(@.*)?$'
 
 undefined()	# PROGRAM
@@ -26,7 +27,13 @@ for program in valise-relay valise-agent; do
 	nothing "$program loads no SQLite"
 done
 
-grep -lF gnutls_x509_crt_sign2 "$build"/obj/agent/*.o "$build"/obj/base/*.o "$build"/obj/pki/*.o \
+grep -lE "gnutls_($of_keys|x509_crq_sign2)" "$build"/obj/{relay,agent,enrol,acme,base,tunnel,keys}/*.o |
+	grep -vE "^$build/obj/keys/key_(store|jws|making)\.o\$" > "$scratch/wrong"
+nothing "only the store of keys signs with one"
+ls "$build"/obj/keys/key_store.o > "$scratch/looks" && grep -qF gnutls_privkey_sign_hash2 "$build/obj/keys/key_store.o"
+ok $? "it does, so the search finds what it looks for"
+
+grep -lF gnutls_x509_crt_sign2 "$build"/obj/agent/*.o "$build"/obj/base/*.o "$build"/obj/{pki,keys}/*.o \
 	"$build"/obj/tunnel/*.o | grep -vx "$build/obj/agent/challenge_certificate.o" > "$scratch/wrong"
 nothing "only the certificate of a challenge is signed in the agent"
 nm -u "$build/obj/agent/challenge_certificate.o" | awk '{ print $NF }' |

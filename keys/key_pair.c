@@ -1,20 +1,21 @@
-/* Two files, judged one after the other and then together. */
-#include "pki/key_pair.h"
+/* The certificate is read here, the key where keys are; the two are judged together. */
+#include "keys/key_pair.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
 #include "base/file.h"
+#include "keys/key_ask.h"
+#include "keys/key_url.h"
 #include "pki/content.h"
 #include "pki/pem.h"
 #include "pki/x509.h"
 
-enum { PEM_MOST = 1 << 20, KEY_ID = 32 };
+enum { PEM_MOST = 1 << 20, KEY_ID = KEY_DIGEST };
 
 __attribute__((format(printf, 3, 4))) static bool
 fail(char *error, const char *path, const char *format, ...)
@@ -64,92 +65,6 @@ read_certificate(struct secret *out, const char *path, char *error)
 	return has_one ||
 	    fail(error, path, "holds %s where a certificate in PEM must be; %s",
 		content_text(facts, holds), cure_for_certificate(facts));
-}
-
-/* ---- the key ---- */
-
-static const char *
-cure_for_key(struct content_facts facts)
-{
-	switch (facts.kind) {
-	case CONTENT_KEY:
-		return "convert it: openssl pkey -inform DER -in FILE";
-	case CONTENT_ENCRYPTED_KEY:
-		return "nobody is here to type its password: decrypt it (openssl pkey -in FILE), or "
-		       "issue it without --encrypt-key";
-	case CONTENT_OPENSSH_KEY:
-		return "convert it: ssh-keygen -p -m PKCS8 -f FILE";
-	case CONTENT_PKCS12:
-		return "take the key out: openssl pkcs12 -nocerts -noenc -in FILE";
-	case CONTENT_CERTIFICATE:
-		return "are the two files swapped?";
-	default:
-		return "give the private key in PEM";
-	}
-}
-
-static bool
-judge_key_content(const struct secret *key, const char *path, char *error)
-{
-	char holds[CONTENT_TEXT];
-	struct content_facts facts = content_of_key_file(key->data, key->bytes);
-	return (facts.is_pem && facts.kind == CONTENT_KEY) ||
-	    fail(error, path, "holds %s where an unencrypted private key in PEM must be; %s",
-		content_text(facts, holds), cure_for_key(facts));
-}
-
-/* Who may read the file matters only if there is a key in it, so that what is no key is told first. */
-static bool
-read_key(struct secret *out, const char *path, char *error)
-{
-	char ignored[FILE_ERROR];
-	struct secret any = { 0 };
-	if (file_read_key(out, path, PEM_MOST, error))
-		return judge_key_content(out, path, error);
-	if (file_read(&any, path, PEM_MOST, ignored))
-		judge_key_content(&any, path, error);
-	secret_wipe(&any);
-	return false;
-}
-
-static bool
-explain_key(const struct secret *key, const char *path, int result, char *error)
-{
-	gnutls_datum_t pem = { key->data, (unsigned)key->bytes }, der = { 0 };
-	char text[KEY_FAULT];
-	const char *curve = NULL;
-	if (gnutls_pem_base64_decode2("EC PRIVATE KEY", &pem, &der) >= 0 ||
-	    gnutls_pem_base64_decode2("PRIVATE KEY", &pem, &der) >= 0)
-		curve = content_odd_curve(der.data, der.size, text);
-	if (der.data)
-		bytes_wipe(der.data, der.size);
-	gnutls_free(der.data);
-	if (curve)
-		return fail(error, path,
-		    "holds an EC key on %s, which TLS does not use; make one on P-256 "
-		    "(openssl ecparam -name prime256v1 -genkey)",
-		    curve);
-	return fail(error, path,
-	    "holds a private key that cannot be read (%s); make it anew, on P-256, "
-	    "Ed25519 or with RSA",
-	    gnutls_strerror(result));
-}
-
-/* The identifier of the key's public half. */
-static bool
-id_of_key(const struct secret *key, const char *path, uint8_t id[KEY_ID], char *error)
-{
-	gnutls_datum_t pem = { key->data, (unsigned)key->bytes };
-	gnutls_x509_privkey_t private = NULL;
-	size_t bytes = KEY_ID;
-	int result = gnutls_x509_privkey_init(&private);
-	if (result >= 0)
-		result = gnutls_x509_privkey_import2(private, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (result >= 0)
-		result =
-		    gnutls_x509_privkey_get_key_id(private, GNUTLS_KEYID_USE_SHA256, id, &bytes);
-	gnutls_x509_privkey_deinit(private);
-	return result >= 0 || explain_key(key, path, result, error);
 }
 
 /* ---- the two together ---- */
@@ -213,10 +128,11 @@ key_pair_load(struct key_pair *pair, const char *certificate_path, const char *k
     char error[KEY_PAIR_ERROR])
 {
 	uint8_t id[KEY_ID];
+
 	*pair = (struct key_pair){ 0 };
 	if (!read_certificate(&pair->certificate, certificate_path, error))
 		return KEY_PAIR_CERTIFICATE;
-	if (!read_key(&pair->key, key_path, error) || !id_of_key(&pair->key, key_path, id, error))
+	if (!key_ask_look(key_path, id, error) || !key_url_make(&pair->key, key_path, error))
 		return KEY_PAIR_KEY;
 	return judge_certificate(certificate_path, key_path, id, error) ? KEY_PAIR_FINE
 									: KEY_PAIR_CERTIFICATE;

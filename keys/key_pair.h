@@ -1,11 +1,12 @@
 /*
  * A certificate chain and its private key, from two files of one's own: both must be PEM,
- * the key unencrypted and fit to be a key file (base/file.h), the certificate of the
- * key first in its file.  The one place where daemons load them, so that each mistake
- * has one sentence, which names the file that is wrong, what it holds instead, and the cure.
+ * the key fit to be a key file (keys/key_file.h), the certificate of the key first in its file.
+ * The one place where daemons load them, so that each mistake has one sentence, which names
+ * the file that is wrong, what it holds instead, and the cure.  The key itself is not loaded: it stays
+ * where keys are.
  */
-#ifndef PKI_KEY_PAIR_H
-#define PKI_KEY_PAIR_H
+#ifndef KEYS_KEY_PAIR_H
+#define KEYS_KEY_PAIR_H
 
 #include <stdbool.h>
 
@@ -13,7 +14,7 @@
 
 enum { KEY_PAIR_ERROR = 768 };
 
-/* What a TLS library is given, PEM both.  {0} is empty. */
+/* What a TLS library is given: PEM, and the URL of the key (key_url.h).  {0} is empty. */
 struct key_pair {
 	struct secret certificate, key;
 };

@@ -1,4 +1,4 @@
-/* Tests of pki/key_pair: which of the two files is wrong, and what it holds. */
+/* Tests of keys/key_pair: which of the two files is wrong, and what it holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "pki/content.h"
-#include "pki/key_pair.h"
+#include "keys/key_pair.h"
 #include "pki/forge.h"
 
 static struct forged leaf, middle;
@@ -19,7 +19,8 @@ write_key(const char *name, enum key key)
 	gnutls_x509_privkey_t x509;
 	gnutls_datum_t pem;
 	assert_true(gnutls_privkey_export_x509(forge_key(key), &x509) >= 0);
-	assert_true(gnutls_x509_privkey_export2_pkcs8(x509, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem) >= 0);
+	assert_true(gnutls_x509_privkey_export2_pkcs8(
+			x509, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem) >= 0);
 	forge_write(name, pem.data, pem.size);
 	chmod(forge_path(name), 0600);
 	gnutls_free(pem.data);
@@ -53,8 +54,8 @@ set_up(void **state)
 	forge_append_pem("reversed.pem", "CERTIFICATE", &leaf);
 	forge_append_pem("leaf.pem", "CERTIFICATE", &leaf);
 	write_behind_certificate("encrypted.pem", "ENCRYPTED PRIVATE KEY", "");
-	write_behind_certificate(
-	    "traditional.pem", "RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n");
+	write_behind_certificate("traditional.pem", "RSA PRIVATE KEY",
+	    "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n");
 	write_behind_certificate("openssh.pem", "OPENSSH PRIVATE KEY", "");
 	write_behind_certificate("request.pem", "CERTIFICATE REQUEST", "");
 	write_key("leaf.key", KEY_LEAF);
@@ -79,14 +80,18 @@ tells_which_file_is_wrong(void **state)
 		const char *names, *says;
 	} cases[] = {
 		{ "chain.pem", "leaf.key", KEY_PAIR_FINE, "", "" },
-		{ "chain.pem", "other.key", KEY_PAIR_CERTIFICATE, "other.key: ", "does not belong" },
-		{ "reversed.pem", "leaf.key", KEY_PAIR_CERTIFICATE, "reversed.pem: ", "wrong order" },
+		{ "chain.pem", "other.key", KEY_PAIR_CERTIFICATE,
+		    "other.key: ", "does not belong" },
+		{ "reversed.pem", "leaf.key", KEY_PAIR_CERTIFICATE,
+		    "reversed.pem: ", "wrong order" },
 		{ "chain.pem", "chain.pem", KEY_PAIR_KEY, "chain.pem: ", "holds a certificate" },
 		{ "chain.pem", "encrypted.pem", KEY_PAIR_KEY, "encrypted.pem: ", "decrypt it" },
 		{ "chain.pem", "traditional.pem", KEY_PAIR_KEY, "traditional.pem: ", "decrypt it" },
 		{ "chain.pem", "openssh.pem", KEY_PAIR_KEY, "openssh.pem: ", "ssh-keygen" },
-		{ "chain.pem", "request.pem", KEY_PAIR_KEY, "request.pem: ", "holds a certificate where" },
-		{ "leaf.key", "leaf.key", KEY_PAIR_CERTIFICATE, "leaf.key: ", "holds a private key" },
+		{ "chain.pem", "request.pem", KEY_PAIR_KEY,
+		    "request.pem: ", "holds a certificate where" },
+		{ "leaf.key", "leaf.key", KEY_PAIR_CERTIFICATE,
+		    "leaf.key: ", "holds a private key" },
 		{ "chain.pem", "absent.key", KEY_PAIR_KEY, "absent.key: ", "No such file" },
 		{ "absent.pem", "leaf.key", KEY_PAIR_CERTIFICATE, "absent.pem: ", "No such file" },
 	};
@@ -99,7 +104,8 @@ tells_which_file_is_wrong(void **state)
 		assert_int_equal(key_pair_load(&pair, certificate, key, error), cases[i].fault);
 		assert_non_null(strstr(error, cases[i].names));
 		assert_non_null(strstr(error, cases[i].says));
-		assert_true(cases[i].fault != KEY_PAIR_FINE || (pair.certificate.bytes > 0 && pair.key.bytes > 0));
+		assert_true(cases[i].fault != KEY_PAIR_FINE ||
+		    (pair.certificate.bytes > 0 && pair.key.bytes > 0));
 		key_pair_wipe(&pair);
 	}
 }
@@ -113,8 +119,10 @@ tells_contents_by_structure_whatever_is_cut_off(void **state)
 		uint8_t *copy = malloc(bytes + 1);
 		memcpy(copy + 1, leaf.data, bytes);
 		struct content_facts facts = content_of(copy + 1, bytes);
-		assert_int_equal(facts.kind, bytes == 0 ? CONTENT_EMPTY :
-		    bytes == leaf.bytes ? CONTENT_CERTIFICATE : CONTENT_OTHER);
+		assert_int_equal(facts.kind,
+		    bytes == 0                ? CONTENT_EMPTY
+			: bytes == leaf.bytes ? CONTENT_CERTIFICATE
+					      : CONTENT_OTHER);
 		char curve[KEY_FAULT];
 		assert_null(content_odd_curve(copy + 1, bytes, curve));
 		free(copy);
