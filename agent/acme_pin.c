@@ -129,7 +129,7 @@ acme_pin_tick(struct agent_acme *acme, int64_t now_s)
 			continue;
 		name->pin_asked_s = now_s;
 		acme->looked_up = name;
-		acme->lookup = caa_lookup_start(acme->context->loop, name->server_name,
+		acme->lookup = caa_lookup_start(acme->context->records, name->server_name,
 		    name->caa_resolver.bytes > 0 ? &name->caa_resolver : NULL, on_looked, acme);
 		return;
 	}

@@ -26,8 +26,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
+#include "base/processes.h"
 #include "base/socket.h"
 #include "base/ready.h"
+#include "base/record_lookup.h"
 #include "enrol/crl_refresh.h"
 
 enum {
@@ -49,6 +51,7 @@ enum state { SERVING, DRAINING, LEAVING, STATES };
 
 struct agent {
 	bool once;
+	const struct processes *processes;
 	struct agent_live live;
 	struct timer tick, drain;
 	uint64_t drain_until_ms;
@@ -517,10 +520,12 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	agent->live.descriptors = socket_raise_limit();
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
 	context->loop = loop_new();
-	context->resolver = resolver_new();
+	context->resolver = resolver_new_in(agent->processes->resolver);
 	if (context->resolver)
 		context->fetcher = fetcher_new(context->resolver);
-	if (!context->loop || !context->fetcher)
+	if (context->loop && context->fetcher)
+		context->records = record_lookups_new(context->loop, agent->processes->resolver);
+	if (!context->records)
 		return EX_OSERR;
 	loop_gather(context->loop, GATHER_MS);
 	code = listen_to_operator(agent, error);
@@ -598,6 +603,7 @@ tear_down(struct agent *agent)
 		timer_clear(&agent->refresh);
 	}
 	fetcher_free(context->fetcher);
+	record_lookups_free(context->records);
 	relay_paths_free(context->paths);
 	resolver_free(context->resolver);
 	loop_free(context->loop);
@@ -616,6 +622,7 @@ agent_run(const struct agent_options *options)
 {
 	struct agent agent = {
 		.once = options->once,
+		.processes = options->processes,
 		.live = { .config_path = options->config_path,
 		    .settings = *options->settings,
 		    .in_force_s = clock_wall_s() },

@@ -10,11 +10,13 @@
 #include <stdbool.h>
 
 struct agent_settings;
+struct processes;
 
 struct agent_options {
 	struct agent_settings *settings; /* checked; the agent wipes them */
 	const char *config_path;         /* read again at SIGHUP; NULL: one-shot */
 	bool once;                       /* exit 77 at the first permanent refusal */
+	const struct processes *processes;
 };
 
 enum { AGENT_DRAIN_MS = 30000, AGENT_GOODBYE_MS = 1000 };

@@ -16,11 +16,13 @@
 
 struct agent_session_metrics;
 struct challenges;
+struct record_lookups;
 struct relay_paths;
 
 struct agent_context {
 	struct loop *loop;
 	struct resolver *resolver;
+	struct record_lookups *records; /* of the DNS */
 	struct fetcher *fetcher;
 	const struct fetch_proxy *proxy; /* of `paths`, for what is fetched; NULL: none */
 	struct relay_paths *paths;       /* NULL: relays are dialled as their labels say */

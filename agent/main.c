@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/process.h"
+#include "base/processes.h"
 #include "base/secret.h"
 #include "tunnel/tls.h"
 
@@ -160,14 +161,22 @@ read_options(int count, char **arguments, const char *own, struct command_option
 static int
 serve(struct agent_settings *settings, const char *path, bool once)
 {
+	struct processes processes;
 	int code;
 
+	if (!processes_start(&processes)) {
+		fprintf(
+		    stderr, "valise-agent: the system refuses a process: %s\n", strerror(errno));
+		agent_settings_wipe(settings);
+		return EX_OSERR;
+	}
 	log_init("valise-agent", (enum log_level)settings->log.level,
 	    (enum log_format)settings->log.format);
 	log_start();
-	code = agent_run(
-	    &(struct agent_options){ .settings = settings, .config_path = path, .once = once });
+	code = agent_run(&(struct agent_options){
+	    .settings = settings, .config_path = path, .once = once, .processes = &processes });
 	log_stop();
+	processes_end(&processes);
 	return code;
 }
 

@@ -9,13 +9,14 @@
 #include <stdbool.h>
 #include "base/address.h"
 
-enum { RESOLVED_MOST = 16, RESOLVED_WHY = 384 };
+enum { RESOLVED_MOST = 16, RESOLVED_WHY = 384, HOST_BYTES = 254 /* of a name */ };
 
 /* What the system said. */
 struct answer {
 	struct address addresses[RESOLVED_MOST]; /* without ports */
 	size_t count;
 	char why[RESOLVED_WHY]; /* when there is none */
+	bool is_unanswered; /* because no name server has answered; nothing is known of the name */
 };
 
 /* {0} knows nothing. */

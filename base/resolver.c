@@ -1,24 +1,20 @@
 /*
- * The threads that look up, and those who ask: whoever waits for a host hangs on
+ * Those who ask, and whoever looks up for them: whoever waits for a host hangs on
  * it.  An answer is called into the asker's loop under the lock, so that after
  * resolution_forget() nothing here knows that loop any more.  The resolver lives as
- * long as its owner, a thread or a resolution holds it, so that these may end in
- * any order.
+ * long as its owner or a resolution holds it, so that these may end in any order.
  */
 #include "base/resolver.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/process.h"
+#include "base/lookup_helper.h"
+#include "base/lookups.h"
 #include "base/resolver_hosts.h"
 
 enum {
@@ -51,35 +47,12 @@ struct resolution {
 
 struct resolver {
 	pthread_mutex_t lock;
-	pthread_cond_t more, gone;
 	struct hosts hosts;
-	unsigned threads, idle;
+	struct lookups *lookups; /* one of the two; until the end the owner's, and not guarded */
+	struct lookup_client *client;
 	unsigned holders;
-	bool closing;
+	bool is_closing;
 };
-
-static void
-ask_system(const char *host, struct answer *answer)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found = NULL;
-	int why = getaddrinfo(host, NULL, &hints, &found);
-
-	memset(answer, 0, sizeof *answer);
-	for (const struct addrinfo *at = found; why == 0 && at; at = at->ai_next) {
-		struct address address;
-
-		address_from(&address, at->ai_addr, at->ai_addrlen);
-		answer_add(answer, &address);
-	}
-	if (answer->count == 0)
-		snprintf(answer->why, sizeof answer->why, "cannot resolve \"%s\": %s", host,
-		    why == EAI_SYSTEM ? strerror(errno)
-			: why != 0    ? gai_strerror(why)
-				      : "no address");
-	if (why == 0)
-		freeaddrinfo(found);
-}
 
 /* ---- answers ---- */
 
@@ -112,36 +85,72 @@ answer_all(struct host *host, const char *error)
 
 /* ---- look-ups ---- */
 
-static bool start_thread(struct resolver *);
-
-/* Sees to it that a thread comes for a look-up that may begin. A thread that is awake and not at
- * work comes by itself. */
 static void
-tend(struct resolver *resolver)
+learn(struct resolver *resolver, struct host *host, const struct answer *answer)
 {
-	if (resolver->threads > resolver->idle + resolver->hosts.counts[HOST_AT_WORK] ||
-	    resolver->closing || !hosts_next(&resolver->hosts, clock_ms()))
-		return;
-	if (resolver->idle > 0)
-		pthread_cond_signal(&resolver->more);
-	else
-		start_thread(resolver);
+	host_learn(host, answer, clock_ms());
+	answer_all(host, NULL);
+	hosts_move(&resolver->hosts, host, HOST_KNOWN);
 }
 
-/* With the lock held, but not while the system is asked. */
 static void
 look_up(struct resolver *resolver, struct host *host)
 {
-	struct answer answer;
+	static const struct answer refused = {
+		.why =
+		    "cannot resolve: the system refuses a process, a thread or memory for it; try again"
+	};
+	bool is_begun;
 
 	hosts_begin(&resolver->hosts, host, clock_ms());
+	is_begun = resolver->client
+	    ? lookup_client_begin(resolver->client, host->number, host->name)
+	    : lookups_begin(resolver->lookups, host->number, host->name);
+	if (!is_begun)
+		learn(resolver, host, &refused);
+}
+
+/* Begins every look-up that may begin. */
+static void
+tend(struct resolver *resolver)
+{
+	struct host *host;
+
+	while (!resolver->is_closing && (host = hosts_next(&resolver->hosts, clock_ms())))
+		look_up(resolver, host);
+}
+
+/* On a thread of those who look up. */
+static void
+on_found(void *arg, uint64_t number, const struct answer *answer)
+{
+	struct resolver *resolver = arg;
+	struct host *host;
+
+	pthread_mutex_lock(&resolver->lock);
+	host = hosts_at_work(&resolver->hosts, number);
+	if (host) {
+		learn(resolver, host, answer);
+		tend(resolver);
+	}
+	pthread_mutex_unlock(&resolver->lock);
+}
+
+/* One of these names may have been its end, so that none is asked for again by itself. */
+static void
+on_lost(void *arg)
+{
+	static const struct answer lost = {
+		.why = "cannot resolve: the process that resolves names has ended; try again"
+	};
+	struct resolver *resolver = arg;
+	struct host *host;
+
+	pthread_mutex_lock(&resolver->lock);
+	while ((host = TAILQ_FIRST(&resolver->hosts.lists[HOST_AT_WORK])))
+		learn(resolver, host, &lost);
 	tend(resolver);
 	pthread_mutex_unlock(&resolver->lock);
-	ask_system(host->name, &answer);
-	pthread_mutex_lock(&resolver->lock);
-	host_learn(host, &answer, clock_ms());
-	answer_all(host, NULL);
-	hosts_move(&resolver->hosts, host, HOST_KNOWN);
 }
 
 /* ---- the queue ---- */
@@ -227,15 +236,13 @@ leave(struct resolver *resolver, struct host *host, struct resolution *resolutio
 		hosts_move(&resolver->hosts, host, HOST_KNOWN);
 }
 
-/* ---- threads and life ---- */
+/* ---- life ---- */
 
 static void
 destroy(struct resolver *resolver)
 {
 	hosts_wipe(&resolver->hosts);
 	pthread_mutex_destroy(&resolver->lock);
-	pthread_cond_destroy(&resolver->more);
-	pthread_cond_destroy(&resolver->gone);
 	free(resolver);
 }
 
@@ -250,98 +257,62 @@ release(struct resolver *resolver)
 		destroy(resolver);
 }
 
-/* False when enough threads are idle already. */
-static bool
-rest(struct resolver *resolver)
-{
-	if (resolver->idle >= HOSTS_THREADS)
-		return false;
-	resolver->idle++;
-	pthread_cond_wait(&resolver->more, &resolver->lock);
-	resolver->idle--;
-	return true;
-}
-
-static void *
-serve(void *arg)
-{
-	struct resolver *resolver = arg;
-	bool has_work = true;
-
-	pthread_mutex_lock(&resolver->lock);
-	while (has_work && !resolver->closing) {
-		struct host *host = hosts_next(&resolver->hosts, clock_ms());
-
-		if (host)
-			look_up(resolver, host);
-		else
-			has_work = rest(resolver);
-	}
-	resolver->threads--;
-	pthread_cond_signal(&resolver->gone);
-	release(resolver);
-	return NULL;
-}
-
-static bool
-start_thread(struct resolver *resolver)
-{
-	sigset_t before;
-	pthread_t thread;
-	int why;
-
-	process_block_signals(&before);
-	why = pthread_create(&thread, NULL, serve, resolver);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (why != 0)
-		return false;
-	pthread_setname_np(thread, "resolver");
-	pthread_detach(thread);
-	resolver->threads++;
-	resolver->holders++;
-	return true;
-}
-
-static bool
-start_threads(struct resolver *resolver)
-{
-	bool fine = true;
-
-	pthread_mutex_lock(&resolver->lock);
-	for (unsigned i = 0; i < HOSTS_THREADS && fine; i++)
-		fine = start_thread(resolver);
-	pthread_mutex_unlock(&resolver->lock);
-	return fine;
-}
-
-struct resolver *
-resolver_new(void)
+/* Nobody looks up yet. */
+static struct resolver *
+resolver_begin(void)
 {
 	struct resolver *resolver = calloc(1, sizeof *resolver);
 
 	if (!resolver)
 		return NULL;
 	pthread_mutex_init(&resolver->lock, NULL);
-	pthread_cond_init(&resolver->more, NULL);
-	pthread_cond_init(&resolver->gone, NULL);
 	resolver->holders = 1; /* the owner */
-	if (hosts_init(&resolver->hosts) && start_threads(resolver))
+	if (hosts_init(&resolver->hosts))
 		return resolver;
 	resolver_free(resolver);
 	return NULL;
 }
 
-/* getaddrinfo() cannot be interrupted: threads inside it are left to end by themselves. */
+struct resolver *
+resolver_new(void)
+{
+	struct resolver *resolver = resolver_begin();
+
+	if (!resolver)
+		return NULL;
+	resolver->lookups = lookups_new(on_found, resolver);
+	if (resolver->lookups)
+		return resolver;
+	resolver_free(resolver);
+	return NULL;
+}
+
+struct resolver *
+resolver_new_in(struct helper *helper)
+{
+	struct resolver *resolver = resolver_begin();
+
+	if (!resolver)
+		return NULL;
+	resolver->client =
+	    lookup_client_new(helper, &(struct lookup_events){ on_found, on_lost, resolver });
+	if (resolver->client)
+		return resolver;
+	resolver_free(resolver);
+	return NULL;
+}
+
 void
 resolver_free(struct resolver *resolver)
 {
 	if (!resolver)
 		return;
 	pthread_mutex_lock(&resolver->lock);
-	resolver->closing = true;
-	pthread_cond_broadcast(&resolver->more);
-	while (resolver->threads > resolver->hosts.counts[HOST_AT_WORK])
-		pthread_cond_wait(&resolver->gone, &resolver->lock);
+	resolver->is_closing = true;
+	pthread_mutex_unlock(&resolver->lock);
+	lookups_free(resolver->lookups);
+	lookup_client_free(resolver->client);
+	pthread_mutex_lock(&resolver->lock);
 	release(resolver);
 }
 

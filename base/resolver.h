@@ -1,7 +1,8 @@
 /*
  * Names of hosts to addresses by getaddrinfo() on threads of its own, so that
  * the hosts file, nsswitch and the system's resolver are honoured and no loop
- * waits.  An asker has an answer or an error within 5 s.
+ * waits.  An asker has an answer or an error within 5 s.  A daemon has these threads
+ * in a process of their own (lookup_helper.h); a command that ends soon does not.
  *
  * One resolver is shared by all workers of a daemon.  No name delays another:
  *
@@ -39,10 +40,14 @@
  * a place. */
 enum { RESOLVER_STRANGE_MOST = 128, RESOLVER_STRANGE_ASKERS = 112 };
 
+struct helper;
 struct resolver;
 struct resolution;
 
 struct resolver *resolver_new(void);
+/* By the threads of that process, of lookup_helper_start(), which has no other resolver and
+ * outlives this one. If it dies, what it was asked has failed. */
+struct resolver *resolver_new_in(struct helper *);
 /* Waits for no look-up. An asker may still forget afterwards; it gets no answer any more, but an
  * error after 5 s. */
 void resolver_free(struct resolver *);

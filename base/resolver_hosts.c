@@ -224,7 +224,19 @@ hosts_begin(struct hosts *hosts, struct host *host, uint64_t now_ms)
 	host->began_ms = now_ms;
 	host->began_slow = host_is_slow(host, now_ms);
 	host->is_refresh = false;
+	host->number = ++hosts->begun;
 	hosts_move(hosts, host, HOST_AT_WORK);
+}
+
+struct host *
+hosts_at_work(const struct hosts *hosts, uint64_t number)
+{
+	struct host *host;
+
+	TAILQ_FOREACH(host, &hosts->lists[HOST_AT_WORK], place)
+		if (host->number == number)
+			return host;
+	return NULL;
 }
 
 void

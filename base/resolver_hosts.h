@@ -25,7 +25,6 @@ enum {
 	HOSTS_HELD_MS = 100, /* from then on a look-up takes no place of the four */
 	HOSTS_LOOKUPS_MOST = 256,
 	HOSTS_KNOWN_MOST = 256,
-	HOST_BYTES = 254,
 };
 
 enum host_state { HOST_KNOWN, HOST_QUEUED, HOST_AT_WORK, HOST_STATES };
@@ -43,6 +42,7 @@ struct host {
 	bool was_quick;                 /* the last time */
 	bool began_slow;                /* the look-up at work is one of a slow name */
 	uint64_t began_ms;              /* the last look-up */
+	uint64_t number;                /* of that look-up; no other ever has it */
 	uint64_t slow_until_ms;
 	struct resolved resolved;
 	char name[HOST_BYTES];
@@ -53,6 +53,7 @@ struct hosts {
 	struct host_list lists[HOST_STATES]; /* known: the longest not asked for first */
 	unsigned counts[HOST_STATES];
 	unsigned strange[HOST_STATES]; /* of these */
+	uint64_t begun;                /* look-ups, ever */
 };
 
 /* False: memory is short. */
@@ -71,6 +72,8 @@ bool host_is_slow(const struct host *, uint64_t now_ms);
 /* The one whose look-up is to begin now, or NULL. */
 struct host *hosts_next(const struct hosts *, uint64_t now_ms);
 void hosts_begin(struct hosts *, struct host *, uint64_t now_ms);
+/* Whose look-up at work has this number, or NULL. */
+struct host *hosts_at_work(const struct hosts *, uint64_t number);
 /* What its look-up has found; the host stays at work. */
 void host_learn(struct host *, const struct answer *, uint64_t now_ms);
 

@@ -1,6 +1,7 @@
 /*
  * valise-relay(8): routes TLS connections by the name in their ClientHello.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/process.h"
+#include "base/processes.h"
 #include "base/secret.h"
 #include "relay/check.h"
 #include "relay/relay.h"
@@ -21,15 +23,23 @@ struct order {
 	bool takes_over;
 };
 
-/* From here on nobody waits for whoever reads the log. */
+/* From log_start() on nobody waits for whoever reads the log; it is a thread, before which
+ * processes begin. */
 static int
 run(const struct order *line)
 {
+	struct processes processes;
 	int code;
 
+	if (!processes_start(&processes)) {
+		fprintf(
+		    stderr, "valise-relay: the system refuses a process: %s\n", strerror(errno));
+		return EX_OSERR;
+	}
 	log_start();
-	code = relay_run(line->path, line->takes_over);
+	code = relay_run(line->path, line->takes_over, &processes);
 	log_stop();
+	processes_end(&processes);
 	return code;
 }
 

@@ -397,9 +397,10 @@ serve(struct relay *relay)
 }
 
 int
-relay_run(const char *path, bool takes_over)
+relay_run(const char *path, bool takes_over, const struct processes *processes)
 {
 	struct relay relay = { .reload.path = path,
+		.processes = processes,
 		.since_s = clock_wall_s(),
 		.state = takes_over ? RELAY_TAKING_OVER : RELAY_SERVING };
 

@@ -13,9 +13,11 @@
 
 #include <stdbool.h>
 
-/* Returns the exit code (sysexits(3)). `path` is borrowed until then.  takes_over: from the relay that runs
+struct processes;
+
+/* Returns the exit code (sysexits(3)).  All is borrowed until then.  takes_over: from the relay that runs
  * with this configuration, if there is one; then nobody who connects notices (relay/takeover.h). */
-int relay_run(const char *path, bool takes_over);
+int relay_run(const char *path, bool takes_over, const struct processes *);
 
 struct settings;
 /* Where its lock is: beside the admin socket if that is configured, else in the state directory. */

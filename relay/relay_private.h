@@ -15,6 +15,7 @@
 #include "relay/worker.h"
 
 struct fetcher;
+struct processes;
 struct takeover;
 struct web;
 
@@ -38,6 +39,7 @@ enum relay_state {
 
 struct relay {
 	struct loop *loop;
+	const struct processes *processes;
 	struct shared shared;
 	struct reload reload; /* the configuration in force */
 	struct fetcher *fetcher;

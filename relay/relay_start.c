@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/log.h"
+#include "base/processes.h"
 #include "base/ready.h"
 #include "base/web.h"
 #include "enrol/crl_refresh.h"
@@ -72,7 +73,7 @@ make_shared(struct relay *relay)
 	const struct rules *rules = relay->reload.rules;
 	struct shared *shared = &relay->shared;
 
-	if (!shared_make(shared) || !(relay->loop = loop_new()))
+	if (!shared_make(shared, relay->processes->resolver) || !(relay->loop = loop_new()))
 		return false;
 	relay->reload.health = route_health_new(relay->loop, shared->resolver);
 	if (!relay->reload.health || !make_refresh(relay))

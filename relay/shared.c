@@ -26,7 +26,7 @@ shared_init(struct shared *shared)
 }
 
 bool
-shared_make(struct shared *shared)
+shared_make(struct shared *shared, struct helper *resolver)
 {
 	return (shared->flows = shares_new(SHARES_NEWEST)) &&
 	    (shared->waits = shares_new(SHARES_NEWEST)) &&
@@ -46,7 +46,8 @@ shared_make(struct shared *shared)
 	    (shared->usage_table = usage_table_new()) &&
 	    (shared->session_lines = session_lines_new()) && (shared->routes = route_table_new()) &&
 	    (shared->recent_peers = recent_peers_new()) &&
-	    (shared->trustwatch = trustwatch_new()) && (shared->resolver = resolver_new());
+	    (shared->trustwatch = trustwatch_new()) &&
+	    (shared->resolver = resolver_new_in(resolver));
 }
 
 void

@@ -20,6 +20,7 @@ struct known_names;
 struct name_counts;
 struct name_flows;
 struct pendings;
+struct helper;
 struct rate_table;
 struct resumptions;
 struct recent_peers;
@@ -80,9 +81,9 @@ struct shared {
 
 /* Of {0}: what the rules point at, and locks.  After false (memory is short), too, it is to be wiped. */
 bool shared_init(struct shared *);
-/* Everything else but the workers, without bounds; once it is certain that no other instance runs. False:
- * memory is short. */
-bool shared_make(struct shared *);
+/* Everything else but the workers, without bounds; once it is certain that no other instance
+ * runs.  The process that looks up names is borrowed.  False: memory is short. */
+bool shared_make(struct shared *, struct helper *resolver);
 /* When no worker is left. */
 void shared_wipe(struct shared *);
 

@@ -6,7 +6,10 @@
 #include <sys/socket.h>
 
 #include "base/address.h"
+#include "base/helper.h"
+#include "base/lookup_helper.h"
 #include "base/loop.h"
+#include "base/record_lookup.h"
 #include "helpers.h"
 
 /* What one name is answered with. */
@@ -24,6 +27,8 @@ static struct server {
 } server;
 
 static struct loop *loop;
+static struct helper *process;
+static struct record_lookups *lookups;
 static unsigned answers;
 static bool has_set;
 static struct caa_set last;
@@ -107,6 +112,25 @@ on_done(void *arg, const struct caa_set *set)
 }
 
 static void
+open_lookups(void)
+{
+	process = lookup_helper_start();
+	assert_non_null(process);
+	loop = loop_new();
+	lookups = record_lookups_new(loop, process);
+	assert_non_null(lookups);
+	answers = 0;
+}
+
+static void
+close_lookups(void)
+{
+	record_lookups_free(lookups);
+	loop_free(loop);
+	helper_end(process);
+}
+
+static void
 look_up(const char *name, const struct zone *zones, size_t count)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
@@ -120,13 +144,12 @@ look_up(const char *name, const struct zone *zones, size_t count)
 	assert_int_equal(bind(server.fd, (struct sockaddr *)&at, sizeof at), 0);
 	assert_int_equal(getsockname(server.fd, (struct sockaddr *)&at, &bytes), 0);
 	address_from(&address, (struct sockaddr *)&at, bytes);
+	open_lookups();
 	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
-	loop = loop_new();
-	answers = 0;
-	assert_non_null(caa_lookup_start(loop, name, &address, on_done, NULL));
+	assert_non_null(caa_lookup_start(lookups, name, &address, on_done, NULL));
 	loop_run(loop);
 	assert_int_equal(answers, 1);
-	loop_free(loop);
+	close_lookups();
 	sendto(server.fd, "", 0, 0, (struct sockaddr *)&at, sizeof at); /* the end of the thread */
 	pthread_join(thread, NULL);
 	close(server.fd);
@@ -180,11 +203,10 @@ what_is_cancelled_is_not_told(void **state)
 
 	(void)state;
 	assert_true(address_parse(&nobody, "127.0.0.1:1"));
-	loop = loop_new();
-	answers = 0;
-	caa_lookup_cancel(caa_lookup_start(loop, "app.example.com", &nobody, on_done, NULL));
+	open_lookups();
+	caa_lookup_cancel(caa_lookup_start(lookups, "app.example.com", &nobody, on_done, NULL));
 	caa_lookup_cancel(NULL);
-	loop_free(loop);
+	close_lookups();
 	assert_int_equal(answers, 0);
 }
 

@@ -389,6 +389,42 @@ attempts_run_beside_each_other(void **state)
 }
 
 static void
+shut(bool is)
+{
+	pthread_mutex_lock(&lock);
+	is_shut = is;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+wait_until_asked(unsigned times)
+{
+	pthread_mutex_lock(&lock);
+	while (asked < times)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+/* What the system was asked for so often is known: when it is asked for four names at once, no thread is behind
+ * it. */
+static void
+wait_until_learned(unsigned times)
+{
+	static const char *const names[] = { "one", "two", "three", "four" };
+	struct resolution *held[COUNT(names)];
+
+	wait_until_asked(times);
+	shut(true);
+	for (size_t i = 0; i < COUNT(names); i++)
+		held[i] = resolver_ask(resolver, loop, names[i], 1, nothing, NULL);
+	wait_until_asked(times + COUNT(names));
+	for (size_t i = 0; i < COUNT(names); i++)
+		resolution_forget(held[i]);
+	shut(false);
+}
+
+static void
 says_the_error_of_each_family(void **state)
 {
 	char expected[CONNECT_ERROR];
@@ -400,6 +436,7 @@ says_the_error_of_each_family(void **state)
 	snprintf(expected, sizeof expected, "cannot connect to [::1]:%u: Connection refused; "
 	    "nor to 127.0.0.1:%u: Connection timed out", port, port);
 	assert_string_equal(said, expected);
+	wait_until_learned(2);
 	found(2, 1, 2, 0);
 	clear();
 	clock_fake_move(clock_us() + UINT64_C(400000000));
@@ -421,25 +458,13 @@ a_name_is_looked_up_again_when_its_address_refuses(void **state)
 	loop_advance(loop, 1000);
 	connect_now();
 	assert_int_equal(got_fd, -1);
-	pthread_mutex_lock(&lock);
-	while (asked < 2)
-		pthread_cond_wait(&changed, &lock);
-	pthread_mutex_unlock(&lock);
+	wait_until_asked(2);
 	assert_int_equal(asked_so_far(), 2);
 	do	/* until the thread has brought it */
 		connect_now();
 	while (got_fd < 0);
 	assert_reached(2);
 	assert_int_equal(asked_so_far(), 2);
-}
-
-static void
-shut(bool is)
-{
-	pthread_mutex_lock(&lock);
-	is_shut = is;
-	pthread_cond_broadcast(&changed);
-	pthread_mutex_unlock(&lock);
 }
 
 /* The name takes so long that the first address gets 100 ms before all is over.  It is not put last by that,
