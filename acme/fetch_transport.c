@@ -67,8 +67,7 @@ start(void *arg, const struct acme_request *request,
 		return NULL;
 	fetching->on_reply = on_reply;
 	fetching->who = who;
-	fetching->fetch =
-	    fetch_start(transport->fetcher, transport->loop, &wanted, on_fetched, fetching);
+	fetching->fetch = fetch_start(transport->fetcher, &wanted, on_fetched, fetching);
 	if (fetching->fetch)
 		return fetching;
 	free(fetching);

@@ -8,12 +8,10 @@
 
 struct fetch_proxy;
 struct fetcher;
-struct loop;
 
 /* All borrowed for as long as the transport is used. */
 struct fetch_transport {
 	struct fetcher *fetcher;
-	struct loop *loop;
 	const char *cas;                 /* PEM; NULL: the system's */
 	const struct fetch_proxy *proxy; /* NULL: none */
 };

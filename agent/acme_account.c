@@ -378,7 +378,7 @@ make_client(struct acme_registration *registration, char error[FILE_ERROR])
 
 	if (!read_mac_key(registration, error) || !read_cas(registration, error))
 		return false;
-	registration->fetch = (struct fetch_transport){ context->fetcher, context->loop,
+	registration->fetch = (struct fetch_transport){ context->fetcher,
 		(const char *)registration->cas.data, context->proxy };
 	registration->options = (struct acme_client_options){ registration->settings->directory,
 		(const char *const *)registration->contacts, registration->settings->contact.count,

@@ -521,9 +521,10 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
 	context->loop = loop_new();
 	context->resolver = resolver_new_in(agent->processes->resolver);
-	if (context->resolver)
-		context->fetcher = fetcher_new(context->resolver);
-	if (context->loop && context->fetcher)
+	if (context->loop && context->resolver)
+		context->fetcher =
+		    fetcher_new(context->loop, context->resolver, agent->processes->fetch);
+	if (context->fetcher)
 		context->records = record_lookups_new(context->loop, agent->processes->resolver);
 	if (!context->records)
 		return EX_OSERR;

@@ -34,7 +34,7 @@ bool
 agent_renew_start(struct agent_renew *renew, const struct agent_context *context,
     const struct agent_settings *settings, void (*on_change)(void *arg), void *arg)
 {
-	renewal_est_init(&renew->est, context->loop, context->fetcher);
+	renewal_est_init(&renew->est, context->fetcher);
 	renew->renewal = renewal_new(context->loop, &renew->est.authority, on_change, arg);
 	if (!renew->renewal)
 		return false;

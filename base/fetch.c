@@ -1,395 +1,464 @@
-/* A fetch on its way: from a loop by the resolver to the thread that libcurl works in, and back. */
+/* A fetch on its way: from the loop by the resolver to the process that fetches, and back. */
 #include "base/fetch.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <stdarg.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
-#include <curl/curl.h>
-
+#include "base/address.h"
 #include "base/clock.h"
-#include "base/fetch_private.h"
+#include "base/fetch_message.h"
+#include "base/fetch_proxy.h"
+#include "base/fetch_url.h"
+#include "base/helper.h"
+#include "base/host.h"
 #include "base/log.h"
+#include "base/loop.h"
+#include "base/numbers.h"
+#include "base/parcel.h"
+#include "base/pass.h"
+#include "base/paths.h"
+#include "base/resolved.h"
 #include "base/resolver.h"
 #include "base/secret.h"
-#include "base/thread.h"
 #include "base/units.h"
 
-enum { IDLE_MS = 60000 }; /* libcurl's own times come before that */
-
-struct fetcher {
-	struct resolver *resolver;
-	CURLM *multi;
-	struct thread *thread; /* NULL: nothing was fetched yet */
-	pthread_mutex_t lock;  /* for what follows, and the fetches' stages */
-	struct fetch_list arriving;
-	unsigned count; /* that are not answered yet */
-	bool is_ending;
-	struct fetch_list travelling; /* the thread's own */
+enum {
+	USUAL_MOST = 1 << 20,
+	USUAL_MS = 30000,
+	/* The process keeps the deadline; one that does not answer at all gets so much more. */
+	GRACE_MS = 5000,
+	ADDRESSES = RESOLVED_MOST * ADDRESS_TEXT,
 };
 
-/* Under the lock, or where nobody else knows the fetch. */
+enum fetch_stage { FETCH_RESOLVING, FETCH_TRAVELLING, FETCH_OVER, FETCH_STAGES };
+
+/*
+ *	RESOLVING --> TRAVELLING --> OVER, freed
+ *	    +-----------------------^
+ */
+struct fetch {
+	LIST_ENTRY(fetch) link; /* of those that travel */
+	struct fetcher *fetcher;
+	void (*fn)(void *arg, const struct fetch_answer *);
+	void *arg;
+	enum fetch_stage stage;
+	uint64_t number; /* the process knows it by that */
+	char *url;
+	size_t answer_most;
+	uint64_t deadline_ms;        /* of clock_ms() */
+	struct fetch_target contact; /* whom a connection is made to */
+	struct fetch_buffer order;   /* until it is sent */
+	int key_way;                 /* until it is sent; -1: none */
+	struct resolution *resolution;
+	struct task begin;
+	struct timer timer;
+	char error[FETCH_ERROR]; /* "": nothing is wrong yet */
+	enum fetch_outcome outcome;
+};
+
+LIST_HEAD(fetch_list, fetch);
+
+struct fetcher {
+	struct loop *loop;
+	struct resolver *resolver;
+	struct helper *helper;
+	struct watch answers, news;
+	struct fetch_list travelling;
+	unsigned count; /* that are not answered yet */
+	uint64_t begun; /* ever */
+};
+
 static void
 move(struct fetch *fetch, enum fetch_stage to)
 {
 	static const unsigned may_move[FETCH_STAGES] = {
-		[FETCH_RESOLVING] = 1u << FETCH_TRAVELLING | 1u << FETCH_DONE,
-		[FETCH_TRAVELLING] = 1u << FETCH_DONE,
-		[FETCH_DONE] = 1u << FETCH_OVER,
+		[FETCH_RESOLVING] = 1u << FETCH_TRAVELLING | 1u << FETCH_OVER,
+		[FETCH_TRAVELLING] = 1u << FETCH_OVER,
 	};
-	static const char *const stage_name[FETCH_STAGES] = { "resolving", "travelling", "answered",
-		"over" };
+	static const char *const stage_name[FETCH_STAGES] = { "resolving", "travelling", "over" };
 
 	assert(may_move[fetch->stage] & 1u << to);
 	log_move("fetch", log_object("fetch", fetch), stage_name[fetch->stage], stage_name[to]);
 	fetch->stage = to;
 }
 
-void
-fetch_fail(struct fetch *fetch, enum fetch_outcome outcome, const char *format, ...)
-{
-	char text[FETCH_ERROR], url[FETCH_URL];
-	va_list arguments;
+#define fetch_fail(fetch, how, ...) \
+	((fetch)->outcome = (how), fetch_sentence((fetch)->error, (fetch)->url, __VA_ARGS__))
 
-	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	log_quote(url, sizeof url, fetch->url ? fetch->url : "",
-	    fetch->url ? (unsigned)strnlen(fetch->url, sizeof url) : 0);
-	snprintf(fetch->error, sizeof fetch->error, "%.300s: %.600s", url, text);
-	fetch->outcome = outcome;
+/* ---- the end ---- */
+
+/* The fetcher knows it no more. */
+static void
+leave(struct fetch *fetch)
+{
+	if (fetch->stage == FETCH_TRAVELLING)
+		LIST_REMOVE(fetch, link);
+	fetch->fetcher->count--;
+	resolution_forget(fetch->resolution);
+	loop_forget(fetch->fetcher->loop, &fetch->begin);
+	timer_clear(&fetch->timer);
+	move(fetch, FETCH_OVER);
 }
 
-/* ---- the answer, on the loop ---- */
-
-/* Nobody else knows it any more. */
 static void
 fetch_free(struct fetch *fetch)
 {
-	fetch_request_wipe(fetch);
-	fetch_buffer_wipe(&fetch->headers);
-	fetch_buffer_wipe(&fetch->body);
-	fetch_buffer_wipe(&fetch->chain);
+	fetch_buffer_wipe(&fetch->order);
+	if (fetch->key_way >= 0)
+		close(fetch->key_way);
+	free(fetch->url);
 	free(fetch);
 }
 
+/* Whom it tells may free the fetcher. */
 static void
-tell(struct fetch *fetch)
+tell(struct fetch *fetch, const struct fetch_answer *answer)
 {
-	bool is_answered = fetch->outcome == FETCH_ANSWERED;
-	const struct fetch_answer answer = {
-		.outcome = fetch->outcome,
-		.error = is_answered ? NULL : fetch->error,
-		.status = is_answered ? fetch->status : 0,
-		.url = fetch->url,
-		.headers = fetch->headers.data,
-		.body = fetch->body.data ? fetch->body.data : "",
-		.body_bytes = fetch->body.bytes,
-		.chain = fetch->chain.data,
-	};
-
-	fetch->fn(fetch->arg, &answer);
-}
-
-/* The fetcher may be gone. */
-static void
-deliver(void *data)
-{
-	struct fetch *fetch = data;
-
-	if (!fetch->is_cancelled) {
-		move(fetch, FETCH_OVER);
-		tell(fetch);
-	}
+	leave(fetch);
+	fetch->fn(fetch->arg, answer);
 	fetch_free(fetch);
 }
 
 static void
-leave(struct fetcher *fetcher)
+tell_failure(struct fetch *fetch)
 {
-	pthread_mutex_lock(&fetcher->lock);
-	fetcher->count--;
-	pthread_mutex_unlock(&fetcher->lock);
+	const struct fetch_answer answer = {
+		.outcome = fetch->outcome, .error = fetch->error, .url = fetch->url, .body = ""
+	};
+
+	tell(fetch, &answer);
 }
 
-/* What has failed before the thread knew of it. */
+/* ---- what comes back ---- */
+
 static void
-deliver_here(struct fetch *fetch)
+take_answer(struct fetch *fetch, int fd)
 {
-	leave(fetch->fetcher);
-	move(fetch, FETCH_DONE);
-	deliver(fetch);
-}
+	struct secret message;
+	struct fetch_answer answer;
+	bool is_read = parcel_read(fd, fetch->answer_most + FETCH_ANSWER_REST, &message);
 
-/* ---- the thread ---- */
-
-/* It is in no list any more.  The answer goes to the loop under the lock, because who cancels may free the
- * loop next. */
-static void
-finish(struct fetcher *fetcher, struct fetch *fetch)
-{
-	bool is_cancelled;
-
-	fetch_transfer_wipe(fetch, fetcher->multi);
-	pthread_mutex_lock(&fetcher->lock);
-	fetcher->count--;
-	is_cancelled = fetch->is_cancelled;
-	if (!is_cancelled) {
-		move(fetch, FETCH_DONE);
-		loop_call(fetch->loop, &fetch->call, deliver, fetch);
+	if (is_read && fetch_answer_decode(cursor_over(message.data, message.bytes), &answer) &&
+	    answer.body_bytes <= fetch->answer_most) {
+		tell(fetch, &answer);
+	} else {
+		fetch_fail(fetch, FETCH_UNREACHABLE,
+		    "what the process that fetches says cannot be used, or memory is short");
+		tell_failure(fetch);
 	}
-	pthread_mutex_unlock(&fetcher->lock);
-	if (is_cancelled)
-		fetch_free(fetch);
+	secret_wipe(&message);
 }
 
-/* False: it is the end. */
-static bool
-look(struct fetcher *fetcher, struct fetch_list *fresh, struct fetch_list *gone)
+static struct fetch *
+find(const struct fetcher *fetcher, uint64_t number)
 {
-	struct fetch *fetch, *next;
-	bool is_ending;
-
-	pthread_mutex_lock(&fetcher->lock);
-	is_ending = fetcher->is_ending;
-	for (fetch = TAILQ_FIRST(&fetcher->travelling); fetch; fetch = next) {
-		next = TAILQ_NEXT(fetch, link);
-		if (!fetch->is_cancelled)
-			continue;
-		TAILQ_REMOVE(&fetcher->travelling, fetch, link);
-		TAILQ_INSERT_TAIL(gone, fetch, link);
-	}
-	TAILQ_CONCAT(fresh, &fetcher->arriving, link);
-	pthread_mutex_unlock(&fetcher->lock);
-	return !is_ending;
-}
-
-/* Drops those that were cancelled, and takes in those that have come. */
-static bool
-take(struct fetcher *fetcher)
-{
-	struct fetch_list fresh = TAILQ_HEAD_INITIALIZER(fresh),
-			  gone = TAILQ_HEAD_INITIALIZER(gone);
-	bool goes_on = look(fetcher, &fresh, &gone);
 	struct fetch *fetch;
 
-	while ((fetch = TAILQ_FIRST(&gone))) {
-		TAILQ_REMOVE(&gone, fetch, link);
-		finish(fetcher, fetch);
-	}
-	while ((fetch = TAILQ_FIRST(&fresh))) {
-		TAILQ_REMOVE(&fresh, fetch, link);
-		if (fetch_transfer_begin(fetch, fetcher->multi))
-			TAILQ_INSERT_TAIL(&fetcher->travelling, fetch, link);
-		else
-			finish(fetcher, fetch);
-	}
-	return goes_on;
+	LIST_FOREACH(fetch, &fetcher->travelling, link)
+		if (fetch->number == number)
+			return fetch;
+	return NULL;
 }
 
 static void
-end_some(struct fetcher *fetcher)
-{
-	struct fetch *fetch;
-	CURLMsg *message;
-	int left;
-
-	while ((message = curl_multi_info_read(fetcher->multi, &left))) {
-		char *private = NULL;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-		fetch = (void *)private;
-		if (!fetch_transfer_end(fetch, fetcher->multi, (int)message->data.result))
-			continue;
-		TAILQ_REMOVE(&fetcher->travelling, fetch, link);
-		finish(fetcher, fetch);
-	}
-}
-
-static void
-run(void *arg, struct loop *loop)
+on_answer(void *arg, unsigned ready)
 {
 	struct fetcher *fetcher = arg;
-	int ignored;
+	struct fetch *fetch = NULL;
+	uint8_t head[sizeof(uint64_t)];
+	int fd;
+	ssize_t got = pass_receive(fetcher->answers.fd, head, sizeof head, &fd);
+	struct cursor in = cursor_over(head, got > 0 ? (size_t)got : 0);
 
-	(void)loop;
-	while (take(fetcher)) {
-		curl_multi_perform(fetcher->multi, &ignored);
-		end_some(fetcher);
-		curl_multi_poll(fetcher->multi, NULL, 0, IDLE_MS, NULL);
-	}
-}
-
-/* ---- from the loop to the thread ---- */
-
-static bool
-start_thread(struct fetcher *fetcher)
-{
-	if (fetcher->thread)
-		return true;
-	if (!fetcher->multi && (!fetch_transfer_init() || !(fetcher->multi = curl_multi_init())))
-		return false;
-	fetcher->thread = thread_start("fetch", run, fetcher);
-	return fetcher->thread != NULL;
+	(void)ready;
+	if (got == 0)
+		watch_want(&fetcher->answers, WATCH_NOTHING); /* the news say why */
+	if (fd < 0)
+		return;
+	fetch = find(fetcher, cursor_u64(&in));
+	if (fetch && cursor_end(&in))
+		take_answer(fetch, fd);
+	else
+		close(fd); /* of one that was cancelled */
 }
 
 static void
-send_off(struct fetch *fetch)
+on_news(void *arg, unsigned ready)
 {
-	struct fetcher *fetcher = fetch->fetcher;
+	struct fetcher *fetcher = arg;
+	enum helper_event event = helper_hear(fetcher->helper);
+	struct fetch *fetch, *next;
 
-	if (!start_thread(fetcher)) {
-		fetch_fail(fetch, FETCH_UNREACHABLE, "the system refuses a thread or memory");
-		deliver_here(fetch);
+	(void)ready;
+	if (event == HELPER_FINE)
+		return;
+	if (event == HELPER_LOST)
+		watch_want(&fetcher->news, WATCH_NOTHING);
+	for (fetch = LIST_FIRST(&fetcher->travelling); fetch; fetch = next) {
+		next = LIST_NEXT(fetch, link);
+		fetch_fail(
+		    fetch, FETCH_UNREACHABLE, "the process that fetches has ended; try again");
+		loop_later(fetcher->loop, &fetch->begin);
+	}
+}
+
+static void
+on_time(void *arg)
+{
+	struct fetch *fetch = arg;
+
+	fetch_fail(fetch, FETCH_UNREACHABLE, "the process that fetches does not answer");
+	tell_failure(fetch);
+}
+
+/* ---- what goes out ---- */
+
+static bool
+say(struct fetch *fetch, enum fetch_word word, int fd)
+{
+	uint8_t head[FETCH_MESSAGE];
+	struct writer out = writer_over(head, sizeof head);
+	int way = helper_way(fetch->fetcher->helper, 0);
+
+	writer_u64(&out, fetch->number);
+	writer_u8(&out, (uint8_t)word);
+	return word == FETCH_ORDERED
+	    ? parcel_send(way, head, out.bytes, fetch->order.data, fetch->order.bytes)
+	    : pass_send(way, head, out.bytes, fd) == (ssize_t)out.bytes;
+}
+
+/* False with an error. */
+static bool
+send_order(struct fetch *fetch, const char *addresses)
+{
+	uint64_t left_ms = larger_of(difference(fetch->deadline_ms, clock_ms()), 1);
+
+	if (fetch_order_finish(&fetch->order, addresses, left_ms) &&
+	    (fetch->key_way < 0 || say(fetch, FETCH_KEY, fetch->key_way)) &&
+	    say(fetch, FETCH_ORDERED, -1)) {
+		timer_set(&fetch->timer, left_ms + GRACE_MS);
+		return true;
+	}
+	fetch_fail(fetch, FETCH_UNREACHABLE, "the process that fetches cannot be asked: %s",
+	    strerror(errno));
+	return false;
+}
+
+static void
+send_off(struct fetch *fetch, const char *addresses)
+{
+	if (!send_order(fetch, addresses)) {
+		tell_failure(fetch);
 		return;
 	}
-	pthread_mutex_lock(&fetcher->lock);
+	fetch_buffer_wipe(&fetch->order);
+	if (fetch->key_way >= 0)
+		close(fetch->key_way);
+	fetch->key_way = -1;
 	move(fetch, FETCH_TRAVELLING);
-	TAILQ_INSERT_TAIL(&fetcher->arriving, fetch, link);
-	pthread_mutex_unlock(&fetcher->lock);
-	curl_multi_wakeup(fetcher->multi);
+	LIST_INSERT_HEAD(&fetch->fetcher->travelling, fetch, link);
 }
 
 static void
 on_resolved(void *arg, const struct address *addresses, size_t count, const char *error)
 {
 	struct fetch *fetch = arg;
+	char list[ADDRESSES] = "", text[ADDRESS_TEXT];
+	size_t used = 0;
 
 	fetch->resolution = NULL;
 	if (error) {
 		fetch_fail(fetch, FETCH_UNREACHABLE, "%s", error);
-		deliver_here(fetch);
+		tell_failure(fetch);
 		return;
 	}
-	memcpy(fetch->addresses, addresses, count * sizeof *addresses);
-	fetch->address_count = count;
-	send_off(fetch);
+	for (size_t i = 0; i < count; i++) {
+		bool is_v6 = addresses[i].as.any.sa_family == AF_INET6;
+
+		used += (size_t)snprintf(list + used, sizeof list - used, is_v6 ? "%s[%s]" : "%s%s",
+		    i > 0 ? "," : "", address_host_text(&addresses[i], text));
+	}
+	send_off(fetch, list);
 }
 
-/* Nothing is to be resolved, or something is wrong with the request already. */
+/* Nothing is to be resolved, or something is wrong: with the request, or the process. */
 static void
 on_begin(void *arg)
 {
 	struct fetch *fetch = arg;
 
 	if (fetch->error[0] != '\0')
-		deliver_here(fetch);
+		tell_failure(fetch);
 	else
-		send_off(fetch);
+		send_off(fetch, NULL);
 }
 
 static void
 set_out(struct fetch *fetch)
 {
 	const struct fetch_target *contact = &fetch->contact;
+	struct fetcher *fetcher = fetch->fetcher;
 
 	if (fetch->error[0] == '\0' && !contact->is_literal) {
-		fetch->resolution = resolver_ask(fetch->fetcher->resolver, fetch->loop,
-		    contact->host, contact->port, on_resolved, fetch);
+		fetch->resolution = resolver_ask(fetcher->resolver, fetcher->loop, contact->host,
+		    contact->port, on_resolved, fetch);
 		if (fetch->resolution)
 			return;
 		fetch_fail(fetch, FETCH_UNREACHABLE, "memory is short");
 	}
-	loop_later(fetch->loop, &fetch->begin);
+	loop_later(fetcher->loop, &fetch->begin);
 }
 
-static bool
-enter(struct fetcher *fetcher)
-{
-	bool has_room;
+/* ---- the request ---- */
 
-	pthread_mutex_lock(&fetcher->lock);
-	has_room = fetcher->count < FETCH_MOST;
-	fetcher->count += has_room;
-	pthread_mutex_unlock(&fetcher->lock);
-	return has_room;
+/* What would give a secret away is our own mistake, and is refused all the same. */
+static void
+check(struct fetch *fetch, const struct fetch_request *request, bool is_secure)
+{
+	bool has_secret = request->user || request->password || request->certificate;
+
+	if (has_secret && !is_secure)
+		fetch_fail(fetch, FETCH_REFUSED,
+		    "a password or a certificate goes by https only; write https://");
+	else if (has_secret && request->trust == FETCH_TRUST_NOBODY)
+		fetch_fail(fetch, FETCH_REFUSED,
+		    "a password or a certificate goes to nobody who was not judged");
+	else if ((request->trust == FETCH_TRUST_PIN && !request->pin) ||
+	    (request->trust == FETCH_TRUST_GIVEN && !request->cas))
+		fetch_fail(fetch, FETCH_REFUSED, "there is nothing to believe its server by");
+}
+
+static void
+take_dial(struct fetch *fetch, const char *dial)
+{
+	char host[254];
+	uint16_t port;
+
+	if (!dial)
+		return;
+	if (host_port_split(dial, host, &port) && fetch_target_set_host(&fetch->contact, host))
+		fetch->contact.port = port;
+	else
+		fetch_fail(fetch, FETCH_REFUSED, "\"%.200s\" is no host:port to connect to", dial);
+}
+
+static void
+take_proxy(struct fetch *fetch, struct fetch_order *order, const struct fetch_proxy *proxy)
+{
+	fetch->contact.port = proxy->port;
+	if (!fetch_target_set_host(&fetch->contact, proxy->host))
+		fetch_fail(fetch, FETCH_REFUSED, "\"%.200s\" is no host of a proxy", proxy->host);
+	order->proxy_url = proxy->url;
+	order->proxy_user = proxy->username;
+	order->proxy_password = (const char *)proxy->password.data;
+	order->proxy_cas = (const char *)proxy->cas.data;
+}
+
+/* Whom to contact.  False: something is wrong with the request. */
+static bool
+take_contact(struct fetch *fetch, struct fetch_order *order, const struct fetch_request *request)
+{
+	struct fetch_target target;
+	char why[256];
+
+	if (!fetch_target_parse(&target, fetch->url, why)) {
+		fetch_fail(fetch, FETCH_REFUSED, "%s", why);
+		return false;
+	}
+	fetch->contact = target;
+	take_dial(fetch, request->dial);
+	check(fetch, request, target.is_secure);
+	if (request->proxy && fetch_proxy_is_for(request->proxy, target.host))
+		take_proxy(fetch, order, request->proxy);
+	order->contact_host = fetch->contact.host;
+	order->contact_port = fetch->contact.port;
+	return fetch->error[0] == '\0';
+}
+
+/* Writes the order.  False: memory is short; what is wrong with the request is the fetch's error. */
+static bool
+take_request(struct fetch *fetch, const struct fetch_request *request)
+{
+	struct fetch_order order = { .request = *request };
+	uint64_t ms = request->deadline_ms > 0 ? request->deadline_ms : USUAL_MS;
+
+	fetch->answer_most = request->answer_most > 0 ? request->answer_most : USUAL_MOST;
+	fetch->deadline_ms = clock_ms() + ms;
+	order.request.answer_most = fetch->answer_most;
+	fetch->url = strdup(request->url);
+	if (!fetch->url)
+		return false;
+	if (!take_contact(fetch, &order, request))
+		return true;
+	if (request->key_way > 0 &&
+	    (fetch->key_way = fcntl(request->key_way, F_DUPFD_CLOEXEC, 0)) < 0)
+		return false;
+	return fetch_order_encode(&fetch->order, &order);
 }
 
 struct fetch *
-fetch_start(struct fetcher *fetcher, struct loop *loop, const struct fetch_request *request,
+fetch_start(struct fetcher *fetcher, const struct fetch_request *request,
     void (*fn)(void *, const struct fetch_answer *), void *arg)
 {
-	struct fetch *fetch;
+	struct fetch *fetch = fetcher->count < FETCH_MOST ? calloc(1, sizeof *fetch) : NULL;
 
-	if (!enter(fetcher))
+	if (!fetch)
 		return NULL;
-	fetch = calloc(1, sizeof *fetch);
-	if (!fetch || !fetch_request_take(fetch, request)) {
-		if (fetch)
-			fetch_free(fetch);
-		leave(fetcher);
-		return NULL;
-	}
+	fetcher->count++;
 	fetch->fetcher = fetcher;
-	fetch->loop = loop;
+	fetch->number = ++fetcher->begun;
 	fetch->fn = fn;
 	fetch->arg = arg;
+	fetch->key_way = -1;
 	task_init(&fetch->begin, on_begin, fetch);
+	timer_init(&fetch->timer, fetcher->loop, on_time, fetch);
+	if (!take_request(fetch, request)) {
+		leave(fetch);
+		fetch_free(fetch);
+		return NULL;
+	}
 	set_out(fetch);
 	return fetch;
-}
-
-/* The loop still has it. */
-static void
-drop(struct fetch *fetch)
-{
-	resolution_forget(fetch->resolution);
-	loop_forget(fetch->loop, &fetch->begin);
-	leave(fetch->fetcher);
-	fetch_free(fetch);
 }
 
 void
 fetch_cancel(struct fetch *fetch)
 {
-	struct fetcher *fetcher = fetch ? fetch->fetcher : NULL;
-	enum fetch_stage stage;
-
 	if (!fetch)
 		return;
-	pthread_mutex_lock(&fetcher->lock);
-	fetch->is_cancelled = true;
-	stage = fetch->stage;
-	if (stage == FETCH_TRAVELLING)
-		curl_multi_wakeup(fetcher->multi); /* the thread frees it, with the lock */
-	pthread_mutex_unlock(&fetcher->lock);
-	if (stage == FETCH_RESOLVING)
-		drop(fetch);
+	if (fetch->stage == FETCH_TRAVELLING)
+		say(fetch, FETCH_CANCELLED, -1); /* else its answer is thrown away */
+	leave(fetch);
+	fetch_free(fetch);
 }
 
 /* ---- the fetcher ---- */
 
 struct fetcher *
-fetcher_new(struct resolver *resolver)
+fetcher_new(struct loop *loop, struct resolver *resolver, struct helper *helper)
 {
 	struct fetcher *fetcher = calloc(1, sizeof *fetcher);
 
 	if (!fetcher)
 		return NULL;
+	fetcher->loop = loop;
 	fetcher->resolver = resolver;
-	pthread_mutex_init(&fetcher->lock, NULL);
-	TAILQ_INIT(&fetcher->arriving);
-	TAILQ_INIT(&fetcher->travelling);
+	fetcher->helper = helper;
+	LIST_INIT(&fetcher->travelling);
+	watch_init(&fetcher->answers, loop, helper_way(helper, 0), on_answer, fetcher);
+	watch_init(&fetcher->news, loop, helper_news(helper), on_news, fetcher);
+	watch_want(&fetcher->answers, WATCH_READ);
+	watch_want(&fetcher->news, WATCH_READ);
 	return fetcher;
-}
-
-/* The thread is gone: what was cancelled last. */
-static void
-drop_all(struct fetcher *fetcher, struct fetch_list *list)
-{
-	struct fetch *fetch;
-
-	while ((fetch = TAILQ_FIRST(list))) {
-		TAILQ_REMOVE(list, fetch, link);
-		fetch_transfer_wipe(fetch, fetcher->multi);
-		fetch_free(fetch);
-	}
 }
 
 void
@@ -397,18 +466,45 @@ fetcher_free(struct fetcher *fetcher)
 {
 	if (!fetcher)
 		return;
-	if (fetcher->thread) {
-		pthread_mutex_lock(&fetcher->lock);
-		fetcher->is_ending = true;
-		pthread_mutex_unlock(&fetcher->lock);
-		curl_multi_wakeup(fetcher->multi);
-		thread_join(fetcher->thread);
-	}
-	drop_all(fetcher, &fetcher->arriving);
-	drop_all(fetcher, &fetcher->travelling);
-	curl_multi_cleanup(fetcher->multi);
-	pthread_mutex_destroy(&fetcher->lock);
+	watch_wipe(&fetcher->answers);
+	watch_wipe(&fetcher->news);
 	free(fetcher);
+}
+
+bool
+fetch_program_find(char path[FETCH_PROGRAM_PATH], char error[512])
+{
+	static const char name[] = "valise-fetch";
+	char *slash;
+	ssize_t bytes = readlink("/proc/self/exe", path, FETCH_PROGRAM_PATH - sizeof name);
+
+	path[bytes > 0 ? bytes : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash) {
+		memcpy(slash + 1, name, sizeof name);
+		if (access(path, X_OK) == 0)
+			return true;
+	}
+	snprintf(path, FETCH_PROGRAM_PATH, "%s/%s", paths_libexec, name);
+	if (access(path, X_OK) == 0)
+		return true;
+	snprintf(error, 512,
+	    "%.300s cannot be executed: %s; it fetches CRLs and certificates: install it with this program",
+	    path, strerror(errno));
+	return false;
+}
+
+struct helper *
+fetch_helper_start(const char *program)
+{
+	char path[FETCH_PROGRAM_PATH], ignored[512];
+
+	if (!program) {
+		fetch_program_find(path, ignored); /* else a fetch tells that it is not there */
+		program = path;
+	}
+	return helper_start(
+	    &(struct helper_plan){ .name = "fetch", .ways = 1, .program = program });
 }
 
 /* ---- what an answer says ---- */
@@ -426,6 +522,23 @@ fetch_answer_header(const struct fetch_answer *answer, const char *name)
 	return NULL;
 }
 
+/* The three forms of RFC 9110, 5.6.7; -1: none of them. */
+static int64_t
+date_of(const char *text)
+{
+	static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT",
+		"%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y" };
+
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		struct tm when = { 0 };
+		const char *end = strptime(text, forms[i], &when);
+
+		if (end && *end == '\0')
+			return (int64_t)timegm(&when);
+	}
+	return -1;
+}
+
 uint64_t
 fetch_answer_retry_after_s(const struct fetch_answer *answer, int64_t now_s)
 {
@@ -437,6 +550,6 @@ fetch_answer_retry_after_s(const struct fetch_answer *answer, int64_t now_s)
 		return 0;
 	if (number_parse(text, &seconds))
 		return seconds;
-	when = (int64_t)curl_getdate(text, NULL);
+	when = date_of(text);
 	return when > now_s ? (uint64_t)(when - now_s) : 0;
 }

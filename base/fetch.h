@@ -1,20 +1,27 @@
 /*
- * One HTTP request and its answer, by libcurl on a thread of its own, so that no loop waits.  This is
- * the only module that knows libcurl.
+ * One HTTP request and its answer, by libcurl in a process of its own (the program valise-fetch),
+ * so that no loop waits, and so that no daemon has libcurl, or what that links, in its memory.
  *
- *	fetch_start --the name is resolved--> on the way --> fn(arg, answer), once, on the caller's loop
+ *	helper = fetch_helper_start(NULL)	first of all (helper.h)
+ *	fetcher = fetcher_new(loop, resolver, helper)
+ *
+ *	fetch_start --the name is resolved--> on the way --> fn(arg, answer), once, on the loop
  *	     |                                    |
  *	     +---------- fetch_cancel ------------+-->  nothing
  *
  * http and https only, HTTP/1.1, TLS 1.2 or later.  Nothing of the environment, of netrc, cookies,
- * compression, remembered connections or TLS sessions.  Names are resolved by resolver.h, for whichever
- * host is connected to: the URL's, the one to dial instead, or the proxy's, which then resolves the URL's.
- * Redirects are followed for a GET or HEAD that carries nothing of the caller's (no user, certificate,
- * header, or address to dial): at most three, to the same host, never from https to http.
+ * compression, remembered connections or TLS sessions.  Names are resolved by resolver.h, for
+ * whichever host is connected to: the URL's, the one to dial instead, or the proxy's, which then
+ * resolves the URL's. Redirects are followed for a GET or HEAD that carries nothing of the caller's
+ * (no user, certificate, header, or address to dial): at most three, to the same host, never from
+ * https to http.
  *
- * libcurl's GnuTLS judges a chain but no purpose: a certificate for clients passes for a server's.  Who
- * has a secret to send says whom to believe by FETCH_TRUST_PIN, after pki/ has judged the chain that an
- * earlier fetch with FETCH_TRUST_NOBODY told.
+ * libcurl's GnuTLS judges a chain but no purpose: a certificate for clients passes for a server's.
+ * Who has a secret to send says whom to believe by FETCH_TRUST_PIN, after pki/ has judged the chain
+ * that an earlier fetch with FETCH_TRUST_NOBODY told.
+ *
+ * If the process dies, what was under way is unreachable.  It ends by itself when there is nothing
+ * to do.
  *
  * Shared by:     all that one daemon fetches: CRLs, its own certificates, those of its endpoints.
  * Bound:         FETCH_MOST under way; each has its deadline and its most of bytes, headers FETCH_HEADERS.
@@ -30,6 +37,7 @@
 struct fetch;
 struct fetch_proxy;
 struct fetcher;
+struct helper;
 struct loop;
 struct resolver;
 
@@ -69,6 +77,7 @@ struct fetch_request {
 	bool wants_chain;   /* to be told what the server presented */
 	/* The client's, PEM; of the key a URL will do (keys/key_url.h). */
 	const char *certificate, *private_key;
+	int key_way; /* the other end answers for that key; only for the call; 0: none */
 	const char *user, *password;      /* Basic; only by https */
 	const struct fetch_proxy *proxy;  /* it says itself which hosts it is not for */
 	const char *dial;                 /* "host:port" to connect to instead of the URL's */
@@ -97,15 +106,24 @@ struct fetch_answer {
 	const char *chain;
 };
 
-/* The resolver is borrowed.  NULL when memory is short; threads are started with the first fetch. */
-struct fetcher *fetcher_new(struct resolver *);
-/* Everything must have been answered or cancelled.  Before the loops that asked are freed. */
+/* The process of a fetcher; `program` is borrowed for the call, NULL: fetch_program_find().
+ * NULL with errno. */
+struct helper *fetch_helper_start(const char *program);
+enum { FETCH_PROGRAM_PATH = 4096 };
+/* Where the program is: beside this one, where nothing is installed, else in libexecdir.  False
+ * with a sentence, if it cannot be executed. */
+bool fetch_program_find(char path[FETCH_PROGRAM_PATH], char error[512]);
+
+/* All are borrowed, and the helper has no other fetcher.  It belongs to the loop's thread.  NULL
+ * when memory is short. */
+struct fetcher *fetcher_new(struct loop *, struct resolver *, struct helper *);
+/* Everything must have been answered or cancelled. */
 void fetcher_free(struct fetcher *);
 
-/* fn runs in `loop`'s thread, never inside this call.  NULL: memory is short, or FETCH_MOST are under way. */
-struct fetch *fetch_start(struct fetcher *, struct loop *, const struct fetch_request *,
+/* fn is never called inside this call.  NULL: memory is short, or FETCH_MOST are under way. */
+struct fetch *fetch_start(struct fetcher *, const struct fetch_request *,
     void (*fn)(void *arg, const struct fetch_answer *), void *arg);
-/* In that thread, and until fn has begun: it is never called.  NULL is fine. */
+/* Until fn has begun: it is never called.  NULL is fine. */
 void fetch_cancel(struct fetch *);
 
 /* The value of the first header of this name, or NULL. */

@@ -3,7 +3,7 @@
  * (lookup_helper.h), one fetches (fetch.h).  Nothing of them runs, or is executed, before it is needed.
  *
  *	processes_start()	the first thing of all: no thread, no secret and no sandbox yet
- *	resolver_new_in(processes.resolver)
+ *	resolver_new_in(processes.resolver), fetcher_new(loop, resolver, processes.fetch)
  *	processes_end()		after those are freed
  */
 #ifndef BASE_PROCESSES_H
@@ -14,7 +14,7 @@
 struct helper;
 
 struct processes {
-	struct helper *resolver;
+	struct helper *resolver, *fetch;
 };
 
 /* False with errno; there is none then. */

@@ -210,8 +210,7 @@ start(struct crl_job *job)
 		.deadline_ms = DEADLINE_MS,
 	};
 
-	job->fetch =
-	    fetch_start(refresh->options.fetcher, refresh->options.loop, &request, on_answer, job);
+	job->fetch = fetch_start(refresh->options.fetcher, &request, on_answer, job);
 	refresh->under_way += job->fetch != NULL; /* else the next tick tries again */
 	free(cas);
 }

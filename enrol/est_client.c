@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/log.h"
 #include "enrol/est_chain.h"
 #include "enrol/est_trust.h"
+#include "keys/key_channel.h"
+#include "keys/key_url.h"
 #include "pki/certs_only.h"
 #include "pki/join_line.h"
 #include "pki/pem.h"
@@ -60,7 +63,6 @@ struct est_question {
 };
 
 struct est {
-	struct loop *loop;
 	struct fetcher *fetcher;
 	char *url, *dial;
 	const struct fetch_proxy *proxy;
@@ -189,7 +191,7 @@ start(struct est *est, struct fetch_request *request, const char *path,
 	request->dial = est->dial;
 	request->proxy = est->proxy;
 	request->deadline_ms = DEADLINE_MS;
-	est->fetch = fetch_start(est->fetcher, est->loop, request, on_done, est);
+	est->fetch = fetch_start(est->fetcher, request, on_done, est);
 	return est->fetch != NULL;
 }
 
@@ -240,6 +242,15 @@ on_asked(void *arg, const struct fetch_answer *got)
 		succeed(est, &(struct secret){ (uint8_t *)(uintptr_t)got->body, got->body_bytes });
 }
 
+/* For who speaks TLS in our place; -1: the key is at hand there, or none is needed. */
+static int
+way_to_key(const char *key)
+{
+	bool is_elsewhere = key && strncmp(key, KEY_URL, strlen(KEY_URL)) == 0;
+
+	return is_elsewhere ? key_channel_new_for(key + strlen(KEY_URL)) : -1;
+}
+
 static bool
 ask(struct est *est)
 {
@@ -257,9 +268,16 @@ ask(struct est *est)
 		.private_key = question->key,
 		.answer_most = question->most,
 	};
+	int way = way_to_key(question->key);
+	bool is_started;
 
+	if (way >= 0)
+		request.key_way = way;
 	move(est, ASK);
-	return start(est, &request, question->path, on_asked);
+	is_started = start(est, &request, question->path, on_asked);
+	if (way >= 0)
+		close(way);
+	return is_started;
 }
 
 /* ---- the first look ---- */
@@ -459,14 +477,13 @@ est_roots(const struct est *est)
 }
 
 struct est *
-est_new(struct loop *loop, struct fetcher *fetcher, const struct est_server *server)
+est_new(struct fetcher *fetcher, const struct est_server *server)
 {
 	struct est *est = calloc(1, sizeof *est);
 	uint16_t port;
 
 	if (!est)
 		return NULL;
-	est->loop = loop;
 	est->fetcher = fetcher;
 	est->proxy = server->proxy;
 	est->has_root = server->root != NULL;

@@ -31,7 +31,6 @@
 struct est;
 struct fetch_proxy;
 struct fetcher;
-struct loop;
 struct spki_pin;
 struct trust;
 
@@ -77,7 +76,7 @@ struct est_answer {
 typedef void est_function(void *arg, const struct est_answer *);
 
 /* NULL when memory is short, or the URL is not one.  The fetcher outlives it. */
-struct est *est_new(struct loop *, struct fetcher *, const struct est_server *);
+struct est *est_new(struct fetcher *, const struct est_server *);
 /* Cancels what is under way, without a call; NULL is fine, and so is the answer's callback. */
 void est_free(struct est *);
 

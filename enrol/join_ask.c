@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fetch.h"
+#include "base/helper.h"
 #include "base/loop.h"
 #include "base/resolver.h"
 #include "enrol/est_trust.h"
@@ -237,7 +238,7 @@ converse(struct conversation *talk, struct fetcher *fetcher)
 		.proxy = talk->request->proxy,
 		.root = &talk->request->line->root };
 
-	talk->est = est_new(talk->loop, fetcher, &server);
+	talk->est = est_new(fetcher, &server);
 	if (talk->est && ask(talk))
 		loop_run(talk->loop);
 	est_free(talk->est);
@@ -252,20 +253,20 @@ join_ask(const struct join_request *request, struct join_gain *gain, char senten
 		.loop = loop_new(),
 		.sentence = sentence,
 		.code = EX_OSERR };
-	struct resolver *resolver = resolver_new();
-	struct fetcher *fetcher = resolver ? fetcher_new(resolver) : NULL;
+	struct helper *helper = fetch_helper_start(NULL);
+	struct resolver *resolver = talk.loop && helper ? resolver_new() : NULL;
+	struct fetcher *fetcher = resolver ? fetcher_new(talk.loop, resolver, helper) : NULL;
 	int code = EX_OSERR;
 
 	snprintf(sentence, EST_SENTENCE, "memory is short");
 	*gain = (struct join_gain){ 0 };
-	if (talk.loop && fetcher)
-		code = converse(&talk, fetcher);
 	if (fetcher)
-		fetcher_free(fetcher);
-	if (resolver)
-		resolver_free(resolver);
+		code = converse(&talk, fetcher);
+	fetcher_free(fetcher);
+	resolver_free(resolver);
 	if (talk.loop)
 		loop_free(talk.loop);
+	helper_end(helper);
 	return code;
 }
 

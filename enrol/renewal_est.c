@@ -94,7 +94,7 @@ fill(struct renewal_call *call, const struct renewal_est *est,
 
 	return copy(&call->certificate, question->certificate) && copy(&call->key, question->key) &&
 	    copy(&call->request, question->request) &&
-	    (call->est = est_new(est->loop, est->fetcher, &server)) &&
+	    (call->est = est_new(est->fetcher, &server)) &&
 	    est_reenroll(call->est, (struct der){ call->request.data, call->request.bytes },
 		(const char *)call->certificate.data, (const char *)call->key.data, on_done, call);
 }
@@ -131,9 +131,8 @@ cancel(void *arg, void *handle)
 }
 
 void
-renewal_est_init(struct renewal_est *est, struct loop *loop, struct fetcher *fetcher)
+renewal_est_init(struct renewal_est *est, struct fetcher *fetcher)
 {
-	*est = (struct renewal_est){ .loop = loop,
-		.fetcher = fetcher,
+	*est = (struct renewal_est){ .fetcher = fetcher,
 		.authority = { .ask = ask, .cancel = cancel, .arg = est } };
 }

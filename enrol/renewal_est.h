@@ -14,11 +14,9 @@
 
 struct fetch_proxy;
 struct fetcher;
-struct loop;
 
 /* Embedded in its owner; what it points at is borrowed, and read when an authority is asked. */
 struct renewal_est {
-	struct loop *loop;
 	struct fetcher *fetcher;
 	const struct fetch_proxy *proxy; /* or NULL */
 	const char *state_dir;
@@ -26,6 +24,6 @@ struct renewal_est {
 };
 
 /* The members above `authority` may change at any time. */
-void renewal_est_init(struct renewal_est *, struct loop *, struct fetcher *);
+void renewal_est_init(struct renewal_est *, struct fetcher *);
 
 #endif

@@ -60,7 +60,8 @@ make_refresh(struct relay *relay)
 		.arg = relay,
 	};
 
-	options.fetcher = relay->fetcher = fetcher_new(relay->shared.resolver);
+	options.fetcher = relay->fetcher =
+	    fetcher_new(relay->loop, relay->shared.resolver, relay->processes->fetch);
 	if (relay->fetcher)
 		relay->reload.crl_refresh = crl_refresh_new(&options);
 	return relay->reload.crl_refresh &&

@@ -34,7 +34,7 @@ bool
 renew_init(struct renew *renew, struct loop *loop, struct fetcher *fetcher,
     void (*on_change)(void *arg), void *arg)
 {
-	renewal_est_init(&renew->est, loop, fetcher);
+	renewal_est_init(&renew->est, fetcher);
 	renew->renewal = renewal_new(loop, &renew->est.authority, on_change, arg);
 	return renew->renewal != NULL;
 }

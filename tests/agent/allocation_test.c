@@ -16,6 +16,7 @@
 #include "allocation.h"
 #include "base/log.h"
 #include "enrol/crl_refresh.h"
+#include "fetch_process.h"
 #include "test_relay.h"
 
 static struct test_mint mint;
@@ -256,13 +257,18 @@ on_renewal(void *arg)
 	(void)arg;
 }
 
-/* There are no URLs, so nothing is ever fetched. */
+static struct helper *fetch_process;
+
+/* There are no URLs, so nothing is ever fetched, and nothing executed. */
 static void
 open_fetching(struct agent_live *agent)
 {
 	struct crl_refresh_options options = { .loop = context.loop, .state_dir = "" };
 
-	agent->context.fetcher = options.fetcher = fetcher_new(context.resolver);
+	fetch_process = start_fetch_process();
+	assert_non_null(fetch_process);
+	agent->context.fetcher = options.fetcher =
+	    fetcher_new(context.loop, context.resolver, fetch_process);
 	assert_non_null(options.fetcher);
 	agent->crl_refresh = crl_refresh_new(&options);
 	assert_non_null(agent->crl_refresh);
@@ -298,6 +304,7 @@ close_agent(struct agent_live *agent)
 	agent_renew_stop(&agent->renew);
 	crl_refresh_free(agent->crl_refresh);
 	fetcher_free(agent->context.fetcher);
+	helper_end(fetch_process);
 	relay_links_wipe(&agent->links);
 	agent_workers_free(agent->context.workers);
 	forwards_free(agent->forwards);

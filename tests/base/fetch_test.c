@@ -1,6 +1,7 @@
 /* Tests of base/fetch against a small server of HTTP on a thread of its own. */
 #include "base/fetch.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "base/fetch_proxy.h"
 #include "base/loop.h"
 #include "base/resolver.h"
+#include "child.h"
+#include "fetch_process.h"
 #include "helpers.h"
 #include "http_server.h"
 
@@ -44,6 +47,7 @@ static const struct page {
 	{ "/file", "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n" },
 	{ "/nowhere", "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n" },
 	{ "/silent", "" },
+	{ "/told", "" },
 	{ "http://far.invalid/",
 	    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nproxy" },
 	{ "/", "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone" },
@@ -52,6 +56,7 @@ static const struct page {
 static struct http_server server;
 static struct loop *loop;
 static struct resolver *resolver;
+static struct helper *process;
 static struct fetcher *fetcher;
 
 /* ---- the server ---- */
@@ -77,6 +82,16 @@ pour(int fd, const char *head, const char *line)
 		sent = send(fd, line, strlen(line), MSG_NOSIGNAL);
 }
 
+/* To the loop, that a request has come which is not answered. */
+static struct call arrival;
+
+static void
+on_arrival(void *data)
+{
+	(void)data;
+	loop_stop(loop);
+}
+
 static void
 answer(int fd, const char *request)
 {
@@ -90,6 +105,8 @@ answer(int fd, const char *request)
 		snprintf(text, sizeof text, page->says, server.port);
 #pragma GCC diagnostic pop
 		(void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
+		if (strcmp(page->path, "/told") == 0)
+			loop_call(loop, &arrival, on_arrival, NULL);
 		if (text[0] == '\0')
 			(void)!read(fd, text, sizeof text); /* until the client has enough */
 	} else if (strcmp(page->path, "/endless") == 0)
@@ -157,7 +174,7 @@ static void
 ask(const struct fetch_request *request)
 {
 	got = (struct got){ .wanted = 1 };
-	assert_non_null(fetch_start(fetcher, loop, request, on_answer, &got));
+	assert_non_null(fetch_start(fetcher, request, on_answer, &got));
 	assert_int_equal(got.calls, 0); /* never from inside */
 	loop_run(loop);
 	assert_int_equal(got.calls, 1);
@@ -184,8 +201,9 @@ set_up(void **state)
 {
 	(void)state;
 	loop = loop_new();
-	resolver = resolver_new();
-	fetcher = fetcher_new(resolver);
+	process = start_fetch_process();
+	resolver = process ? resolver_new() : NULL;
+	fetcher = fetcher_new(loop, resolver, process);
 	return !loop || !resolver || !fetcher || !http_start(&server, answer);
 }
 
@@ -194,6 +212,7 @@ tear_down(void **state)
 {
 	(void)state;
 	fetcher_free(fetcher);
+	helper_end(process);
 	http_stop(&server);
 	resolver_free(resolver);
 	loop_free(loop);
@@ -428,8 +447,12 @@ static void
 asks_no_proxy_of_the_environment(void **state)
 {
 	(void)state;
+	fetcher_free(fetcher);
+	helper_end(process);
 	setenv("http_proxy", "http://127.0.0.1:1", 1);
 	setenv("all_proxy", "http://127.0.0.1:1", 1);
+	process = start_fetch_process();
+	fetcher = fetcher_new(loop, resolver, process);
 	get("/plain");
 	unsetenv("http_proxy");
 	unsetenv("all_proxy");
@@ -470,13 +493,13 @@ a_fetch_that_was_cancelled_is_never_answered(void **state)
 	got = (struct got){ .wanted = 1 };
 	snprintf(url, sizeof url, "http://127.0.0.1:%u/silent", server.port);
 	silent.url = url;
-	one = fetch_start(fetcher, loop, &silent, on_answer, &got); /* nothing has happened yet */
+	one = fetch_start(fetcher, &silent, on_answer, &got); /* nothing has happened yet */
 	fetch_cancel(one);
-	one = fetch_start(fetcher, loop,
+	one = fetch_start(fetcher,
 	    &(struct fetch_request){ .url = "http://name.invalid/" }, on_answer, &got);
 	fetch_cancel(one);	/* its name is being resolved */
-	one = fetch_start(fetcher, loop, &silent, on_answer, &got);
-	two = fetch_start(fetcher, loop,
+	one = fetch_start(fetcher, &silent, on_answer, &got);
+	two = fetch_start(fetcher,
 	    &(struct fetch_request){ .url = "http://127.0.0.1:1/" }, on_answer, &got);
 	assert_non_null(one);
 	assert_non_null(two);
@@ -499,13 +522,54 @@ all_that_is_under_way_is_bounded(void **state)
 	got = (struct got){ .wanted = FETCH_MOST };
 	snprintf(url, sizeof url, "http://127.0.0.1:%u/plain", server.port);
 	for (unsigned i = 0; i < FETCH_MOST; i++)
-		assert_non_null(all[i] = fetch_start(fetcher, loop, &request, on_answer, &got));
-	assert_null(fetch_start(fetcher, loop, &request, on_answer, &got));
+		assert_non_null(all[i] = fetch_start(fetcher, &request, on_answer, &got));
+	assert_null(fetch_start(fetcher, &request, on_answer, &got));
 	loop_run(loop);
 	assert_int_equal(got.calls, FETCH_MOST);
 	assert_int_equal(got.status, 200);
 	get("/plain"); /* there is room again */
 	assert_int_equal(got.outcome, FETCH_ANSWERED);
+}
+
+/* ---- its process ---- */
+
+static void
+nothing_is_executed_before_something_is_fetched(void **state)
+{
+	(void)state;
+	assert_int_equal(child_of(child_of(getpid())), 0);
+	get("/plain");
+	assert_int_not_equal(child_of(child_of(getpid())), 0);
+}
+
+static void
+a_process_that_dies_costs_what_is_under_way(void **state)
+{
+	(void)state;
+	get("/plain");
+	got = (struct got){ .wanted = 1 };
+	assert_non_null(fetch_start(fetcher,
+	    &(struct fetch_request){ .url = url_of("/told"), .deadline_ms = DEADLINE_MS },
+	    on_answer, &got));
+	loop_run(loop);
+	assert_int_equal(got.calls, 0);
+	kill(child_of(child_of(getpid())), SIGKILL);
+	loop_run(loop);
+	assert_int_equal(got.outcome, FETCH_UNREACHABLE);
+	assert_non_null(strstr(got.error, "the process that fetches has ended"));
+	get("/plain");
+	assert_int_equal(got.outcome, FETCH_ANSWERED);
+}
+
+static void
+without_its_program_nothing_is_fetched(void **state)
+{
+	(void)state;
+	fetcher_free(fetcher);
+	helper_end(process);
+	process = fetch_helper_start("/nonexistent/valise-fetch");
+	fetcher = fetcher_new(loop, resolver, process);
+	fails("/plain", FETCH_UNREACHABLE, "the process that fetches has ended");
 }
 
 /* ---- URLs ---- */
@@ -533,6 +597,19 @@ knows_what_a_url_is(void **state)
 		{ "https://user@example.net/", "has a user" },
 		{ "https://user:word@example.net/", "has a user" },
 		{ "https://example.net/#x", "has a #" },
+		{ "https://a_b.example.net./", NULL },
+		{ "http://[2001:db8::1]", NULL },
+		{ "http://[2001:db8::1", "has no host" },
+		{ "http://[example.net]/", "has no host" },
+		{ "http://2001:db8::1/", "no valid port" },
+		{ "http://a%2fb/", "has no host" },
+		{ "http://a\\b.example.net/", "has no host" },
+		{ "http://example.net:/", "no valid port" },
+		{ "http://example.net:+80/", "no valid port" },
+		{ "http://example.net:080000/", "no valid port" },
+		{ "http:example.net/", "not a valid URL" },
+		{ "https:/example.net://", "neither with http://" },
+		{ "http://?x@y", "has no host" },
 	};
 
 	(void)state;
@@ -585,6 +662,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(no_secret_goes_in_clear_or_to_nobody),
 	TEST(a_fetch_that_was_cancelled_is_never_answered),
 	TEST(all_that_is_under_way_is_bounded),
+	TEST(nothing_is_executed_before_something_is_fetched),
+	TEST(a_process_that_dies_costs_what_is_under_way),
+	TEST(without_its_program_nothing_is_fetched),
 	cmocka_unit_test(knows_what_a_url_is),
 	cmocka_unit_test(a_url_may_be_so_long_and_no_longer),
 };

@@ -18,6 +18,7 @@
 #include "base/loop_advance.h"
 #include "base/resolver.h"
 #include "enrol/crl_job.h"
+#include "fetch_process.h"
 #include "http_server.h"
 #include "pki/crl_store.h"
 #include "pki/forge.h"
@@ -29,6 +30,7 @@ static struct forged root, middle;
 static struct http_server server;
 static struct loop *loop;
 static struct resolver *resolver;
+static struct helper *process;
 static struct fetcher *fetcher;
 static struct crl_refresh *refresh;
 static char url[64], state_dir[128], faults[2048];
@@ -103,9 +105,10 @@ set_up(void **state)
 	root_files[0] = all_files[0] = strdup(forge_path("root.pem"));
 	all_files[1] = strdup(forge_path("middle.pem"));
 	options.loop = loop = loop_new();
-	resolver = resolver_new();
-	options.fetcher = fetcher = fetcher_new(resolver);
-	if (!loop || !fetcher || !http_start(&server, answer))
+	process = start_fetch_process();
+	resolver = process ? resolver_new() : NULL;
+	options.fetcher = fetcher = fetcher_new(loop, resolver, process);
+	if (!loop || !resolver || !fetcher || !http_start(&server, answer))
 		return -1;
 	snprintf(url, sizeof url, "http://127.0.0.1:%u/a.crl", server.port);
 	urls[0] = url;
@@ -121,6 +124,7 @@ tear_down(void **state)
 	(void)state;
 	crl_refresh_free(refresh);
 	fetcher_free(fetcher);
+	helper_end(process);
 	http_stop(&server);
 	resolver_free(resolver);
 	loop_free(loop);

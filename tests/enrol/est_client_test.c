@@ -8,6 +8,7 @@
 #include "base/fetch.h"
 #include "base/loop.h"
 #include "base/resolver.h"
+#include "fetch_process.h"
 #include "helpers.h"
 #include "http_server.h"
 #include "pki/key_type.h"
@@ -17,6 +18,7 @@ static gnutls_certificate_credentials_t credentials;
 static struct http_server server;
 static struct loop *loop;
 static struct resolver *resolver;
+static struct helper *process;
 static struct fetcher *fetcher;
 static char dial[64];
 static const char *head; /* what the server says */
@@ -93,11 +95,12 @@ set_up(void **state)
 	(void)state;
 	make_credentials();
 	loop = loop_new();
-	resolver = resolver_new();
-	fetcher = fetcher_new(resolver);
+	process = start_fetch_process();
+	resolver = process ? resolver_new() : NULL;
+	fetcher = fetcher_new(loop, resolver, process);
 	server.listening = http_listen(&server.port);
 	snprintf(dial, sizeof dial, "127.0.0.1:%u", server.port);
-	return !loop || !fetcher || server.listening < 0;
+	return !loop || !resolver || !fetcher || server.listening < 0;
 }
 
 static int
@@ -105,6 +108,7 @@ tear_down(void **state)
 {
 	(void)state;
 	fetcher_free(fetcher);
+	helper_end(process);
 	shutdown(server.listening, SHUT_RDWR);
 	pthread_join(server.thread, NULL);
 	close(server.listening);
@@ -129,7 +133,7 @@ static void
 ask(const char *says)
 {
 	const struct spki_pin root = { .digest = { 1 } };
-	struct est *est = est_new(loop, fetcher,
+	struct est *est = est_new(fetcher,
 	    &(struct est_server){ .url = "https://pki.example.net", .dial = dial, .root = &root });
 
 	head = says;

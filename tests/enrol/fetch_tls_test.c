@@ -16,6 +16,7 @@
 
 #include "base/loop.h"
 #include "base/resolver.h"
+#include "fetch_process.h"
 #include "http_server.h"
 #include "pki/pem.h"
 #include "pki/x509.h"
@@ -36,6 +37,7 @@ static gnutls_certificate_credentials_t credentials;
 static struct http_server server;
 static struct loop *loop;
 static struct resolver *resolver;
+static struct helper *process;
 static struct fetcher *fetcher;
 static char dial[64], head[256];
 
@@ -203,7 +205,7 @@ ask_directly(const struct fetch_request *wanted)
 	pthread_mutex_lock(&turn);
 	request[0] = peer[0] = '\0';
 	pthread_mutex_unlock(&turn);
-	assert_non_null(fetch_start(fetcher, loop, wanted, on_answer, NULL));
+	assert_non_null(fetch_start(fetcher, wanted, on_answer, NULL));
 	loop_run(loop);
 	pthread_mutex_lock(&turn); /* the server has done with the connection */
 	pthread_mutex_unlock(&turn);
@@ -233,11 +235,12 @@ set_up(void **state)
 	gnutls_certificate_set_verify_function(credentials, take_any);
 	snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
 	loop = loop_new();
-	resolver = resolver_new();
-	fetcher = fetcher_new(resolver);
+	process = start_fetch_process();
+	resolver = process ? resolver_new() : NULL;
+	fetcher = fetcher_new(loop, resolver, process);
 	server.listening = http_listen(&server.port);
 	snprintf(dial, sizeof dial, "127.0.0.1:%u", server.port);
-	return !loop || !fetcher || server.listening < 0 ||
+	return !loop || !resolver || !fetcher || server.listening < 0 ||
 	    pthread_create(&server.thread, NULL, run_server, NULL) != 0;
 }
 
@@ -246,6 +249,7 @@ tear_down(void **state)
 {
 	(void)state;
 	fetcher_free(fetcher);
+	helper_end(process);
 	shutdown(server.listening, SHUT_RDWR);
 	pthread_join(server.thread, NULL);
 	close(server.listening);

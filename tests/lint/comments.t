@@ -47,7 +47,7 @@ import os
 import re
 import sys
 
-FOLDERS = 'base|sni|pki|tunnel|relay|agent|tests'
+FOLDERS = 'base|sni|pki|tunnel|relay|agent|fetch|tests'
 for path in sys.argv[1:]:
     with open(path) as file:
         text = file.read()

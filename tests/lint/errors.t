@@ -35,7 +35,7 @@ ${CC:-gcc} -I. $sanitize -o "$scratch/words" "$scratch/words.c" "$build"/lib{rel
 	-pthread 2> "$scratch/wrong"
 ok $? "the words can be asked for"
 "$scratch/words" | sort -u > "$scratch/words.txt"
-grep -ohE 'log_(event|audit|limited|write|write_audit|write_limited|write_judged)\(LOG_(ERROR|WARNING),[[:space:]]*"[a-z0-9-]+"' -r base sni pki keys acme tunnel enrol relay agent --include='*.c' |
+grep -ohE 'log_(event|audit|limited|write|write_audit|write_limited|write_judged)\(LOG_(ERROR|WARNING),[[:space:]]*"[a-z0-9-]+"' -r base sni pki keys acme tunnel enrol relay agent fetch --include='*.c' |
 	sed 's/.*"\(.*\)"/\1/' | sort -u > "$scratch/events.txt"
 
 sed -nE 's/^\.It (Cm|Sy|Er|Li|Dv) ([a-z0-9-]+).*/\2/p' "$page" | sort -u > "$scratch/page.txt"
@@ -43,7 +43,7 @@ sort -u "$scratch/words.txt" "$scratch/events.txt" > "$scratch/all.txt"
 comm -23 "$scratch/all.txt" "$scratch/page.txt" > "$scratch/wrong"
 nothing "every word of the sources is in $page"
 while read -r word; do
-	grep -rqF "\"$word\"" base sni pki keys acme tunnel enrol relay agent --include='*.c' ||
+	grep -rqF "\"$word\"" base sni pki keys acme tunnel enrol relay agent fetch --include='*.c' ||
 		grep -qF "\"$word\"" packaging/ended || echo "$word"
 done < "$scratch/page.txt" > "$scratch/wrong"
 nothing "every word in $page is in the sources"

@@ -4,7 +4,7 @@
 # only version 14 (Debian 12) judges; to put things right: tests/lint/format.t --fix
 . tests/lint/tap.sh
 # The folders that are held to it.
-formatted="base sni sni/tool pki pki/tool keys acme tunnel enrol relay agent tests/acme tests/keys tests/agent tests/enrol bench/load"
+formatted="base sni sni/tool pki pki/tool keys acme tunnel enrol relay agent fetch tests/acme tests/keys tests/agent tests/enrol bench/load"
 version=14
 
 has_it()

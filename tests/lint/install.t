@@ -19,7 +19,7 @@ expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin
 	etc/valise/relay.yml.example etc/valise/agent.yml.example etc/valise/pki.yml.example
 	usr/lib/systemd/system/valise-relay.service usr/lib/systemd/system/valise-agent.service
 	usr/lib/systemd/system/valise-pki-crl.service usr/lib/systemd/system/valise-pki-crl.timer
-	usr/libexec/valise/publish usr/libexec/valise/ended etc/valise/publish.d/rsync.example
+	usr/libexec/valise/valise-fetch usr/libexec/valise/publish usr/libexec/valise/ended etc/valise/publish.d/rsync.example
 	usr/lib/systemd/system/valise-pki.service usr/lib/systemd/system/valise-relay@.service
 	usr/lib/sysusers.d/valise-relay.conf usr/lib/sysusers.d/valise-agent.conf
 	usr/lib/sysusers.d/valise-pki.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"

@@ -5,7 +5,7 @@
 declare -A may=(
 	[base]="" [sni]="" [pki]="sni base" [keys]="pki sni base" [acme]="keys pki sni base" [tunnel]="base"
 	[enrol]="keys pki sni base" [relay]="enrol tunnel keys pki sni base" [agent]="enrol tunnel acme keys pki sni base"
-	[pki/tool]="pki sni base" [sni/tool]="sni base"
+	[fetch]="keys pki sni base" [pki/tool]="pki sni base" [sni/tool]="sni base"
 )
 outside=$(pkg-config --cflags gnutls nettle libtasn1 jansson sqlite3)
 
@@ -57,7 +57,7 @@ for folder in $folders; do
 	nothing "nothing of a folder that $folder/ may not include is in the archives that it links"
 done
 
-grep -nE '#include[[:space:]]*"\.' -r base sni pki keys acme tunnel enrol relay agent tests bench --include='*.[ch]' >> "$scratch/wrong"
+grep -nE '#include[[:space:]]*"\.' -r base sni pki keys acme tunnel enrol relay agent fetch tests bench --include='*.[ch]' >> "$scratch/wrong"
 nothing 'includes are written from the root, never with ./ or ../'
 
 tree -name '*.[ch]' | xargs grep -lE '#include <gnutls/' | xargs grep -lE '#include <sys/epoll' >> "$scratch/wrong"

@@ -42,7 +42,7 @@ nothing "and what signs it reads no key from anywhere"
 
 # The fake clock is the tests' only.
 fake='(clock_fake|clock_fake_move|loop_advance)'
-for program in valise-relay valise-agent valise-pki valise-sni; do
+for program in valise-relay valise-agent valise-fetch valise-pki valise-sni; do
 	nm --defined-only "$build/$program" | awk '{ print $NF }' | grep -xE "$fake" > "$scratch/wrong"
 	nothing "$program has no hand on its clocks"
 done
@@ -56,7 +56,7 @@ needed()	# PROGRAM: the libraries that it names itself, by path
 		ldd "$1" | awk -v n="$name" '$1 == n { print $3 } $1 ~ "/" n "$" { print $1 }'
 	done
 }
-for program in valise-relay valise-agent valise-pki valise-sni; do
+for program in valise-relay valise-agent valise-fetch valise-pki valise-sni; do
 	undefined "$build/$program" | sed 's/@.*//' | sort -u > "$scratch/undefined"
 	for library in $(needed "$build/$program"); do
 		nm -D --defined-only "$library" | awk '{ print $NF }' | sed 's/@.*//' | sort -u |
@@ -66,6 +66,16 @@ for program in valise-relay valise-agent valise-pki valise-sni; do
 done
 needed "$build/valise-relay" | grep -q libgnutls
 ok $? "valise-relay loads GnuTLS, so the search finds what it looks for"
+
+# What speaks HTTP, and all that it loads, is in a process of its own.
+for program in valise-relay valise-agent valise-pki valise-sni; do
+	ldd "$build/$program" | grep -iE 'libcurl|libssh|libldap|libnghttp|librtmp' > "$scratch/wrong"
+	nothing "$program has no libcurl, and nothing that comes with it"
+	undefined "$build/$program" | sed 's/@.*//' | grep -E '^curl_' > "$scratch/wrong"
+	nothing "$program calls nothing of it"
+done
+needed "$build/valise-fetch" | grep -q libcurl
+ok $? "valise-fetch loads libcurl, so the search finds what it looks for"
 
 undefined "$build/valise-pki" | grep -qE "^$signing"
 ok $? "valise-pki signs, so the search finds what it looks for"

@@ -70,7 +70,7 @@ exported "$build"/librelay.a | cut -d' ' -f2 | sort -u > "$scratch/relay"
 exported "$build"/libagent.a | cut -d' ' -f2 | sort -u | comm -12 "$scratch/relay" - >> "$scratch/wrong"
 nothing "relay/ and agent/ export no name in common"
 
-grep -nE '^typedef (struct|enum|union)' -r base sni pki keys acme tunnel enrol relay agent --include='*.[ch]' \
+grep -nE '^typedef (struct|enum|union)' -r base sni pki keys acme tunnel enrol relay agent fetch --include='*.[ch]' \
 	>> "$scratch/wrong"
 nothing "no struct hides behind a typedef"
 done_testing

@@ -35,7 +35,7 @@ done_testing()
 }
 
 : > "$scratch/wrong"
-folders="base sni pki keys acme tunnel enrol relay agent pki/tool sni/tool"
+folders="base sni pki keys acme tunnel enrol relay agent fetch pki/tool sni/tool"
 
 # tree [FIND-TEST...]: the files of the tree, also where there is no git.
 tree()

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-FOLDERS = "base sni pki keys acme tunnel enrol relay agent pki/tool sni/tool".split()
+FOLDERS = "base sni pki keys acme tunnel enrol relay agent fetch pki/tool sni/tool".split()
 count = failed = 0
 
 

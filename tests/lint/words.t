@@ -5,7 +5,7 @@ mapfile -t text < <(tree | grep -vE '^tests/(corpus|fuzz/seeds)/' | grep -v '^te
 
 grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${text[@]}" /dev/null > "$scratch/wrong"
 nothing "nothing is left to do in a comment"
-grep -nE '\b(gets|strcpy|strcat|sprintf|alloca|strtok)\(' -r base sni pki keys acme tunnel enrol relay agent --include='*.[ch]' > "$scratch/wrong"
+grep -nE '\b(gets|strcpy|strcat|sprintf|alloca|strtok)\(' -r base sni pki keys acme tunnel enrol relay agent fetch --include='*.[ch]' > "$scratch/wrong"
 nothing "no function without a bound is called"
 grep -nE '[[:space:]]+$' "${text[@]}" /dev/null | grep -vE '^[^:]+\.(bin|key|pem|crt|der)' > "$scratch/wrong"
 nothing "no line ends in white space"

@@ -1,6 +1,5 @@
 /* One run of libcurl for a fetch: the bytes that come, how it ended, where it is sent on to. */
 #include <malloc.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +7,10 @@
 
 #include <curl/curl.h>
 
-#include "base/fetch_private.h"
 #include "base/log.h"
 #include "base/numbers.h"
 #include "base/secret.h"
+#include "fetch/job.h"
 
 /* ---- libcurl's memory, which secrets pass through ---- */
 
@@ -40,22 +39,11 @@ realloc_wiped(void *data, size_t bytes)
 	return more;
 }
 
-static bool is_ready;
-
-static void
-init(void)
-{
-	is_ready = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped,
-		       strdup, calloc) == CURLE_OK;
-}
-
 bool
-fetch_transfer_init(void)
+transfer_init(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, init);
-	return is_ready;
+	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free_wiped, realloc_wiped, strdup,
+		   calloc) == CURLE_OK;
 }
 
 /* ---- what comes ---- */
@@ -63,14 +51,14 @@ fetch_transfer_init(void)
 static size_t
 on_body(char *data, size_t one, size_t bytes, void *arg)
 {
-	struct fetch *fetch = arg;
+	struct job *job = arg;
 
 	(void)one;
-	if (fetch->body.bytes + bytes > fetch->request.answer_most) {
-		fetch->transfer->is_too_long = true;
+	if (job->body.bytes + bytes > job->order.request.answer_most) {
+		job->transfer->is_too_long = true;
 		return 0;
 	}
-	return fetch_buffer_append(&fetch->body, data, bytes) ? bytes : 0;
+	return fetch_buffer_append(&job->body, data, bytes) ? bytes : 0;
 }
 
 /* Such a byte would begin another line for somebody to whom the value is shown again, as that of ETag is. */
@@ -88,23 +76,23 @@ has_control(const char *line, size_t length)
 static size_t
 on_header(char *data, size_t one, size_t bytes, void *arg)
 {
-	struct fetch *fetch = arg;
+	struct job *job = arg;
 	size_t length = bytes;
 
 	(void)one;
-	fetch->header_bytes += bytes;
+	job->header_bytes += bytes;
 	while (length > 0 && data[length - 1] != '\0' && strchr(" \t\r\n", data[length - 1]))
 		length--;
-	fetch->transfer->is_too_long = fetch->header_bytes > FETCH_HEADERS;
-	fetch->transfer->is_garbled = has_control(data, length);
-	if (fetch->transfer->is_too_long || fetch->transfer->is_garbled)
+	job->transfer->is_too_long = job->header_bytes > FETCH_HEADERS;
+	job->transfer->is_garbled = has_control(data, length);
+	if (job->transfer->is_too_long || job->transfer->is_garbled)
 		return 0;
 	if (strncmp(data, "HTTP/", smaller_of(bytes, 5)) == 0)
-		fetch_buffer_wipe(&fetch->headers);
+		fetch_buffer_wipe(&job->headers);
 	if (length == 0)
 		return bytes;
-	return fetch_buffer_append(&fetch->headers, data, length) &&
-		fetch_buffer_append(&fetch->headers, "", 1)
+	return fetch_buffer_append(&job->headers, data, length) &&
+		fetch_buffer_append(&job->headers, "", 1)
 	    ? bytes
 	    : 0;
 }
@@ -112,14 +100,14 @@ on_header(char *data, size_t one, size_t bytes, void *arg)
 /* ---- begin ---- */
 
 static bool
-hear(struct fetch *fetch, CURL *easy)
+hear(struct job *job, CURL *easy)
 {
 	return !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) &&
-	    !curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch) &&
+	    !curl_easy_setopt(easy, CURLOPT_WRITEDATA, job) &&
 	    !curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) &&
-	    !curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch) &&
-	    !curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch) &&
-	    !curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->transfer->said);
+	    !curl_easy_setopt(easy, CURLOPT_HEADERDATA, job) &&
+	    !curl_easy_setopt(easy, CURLOPT_PRIVATE, job) &&
+	    !curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, job->transfer->said);
 }
 
 /* NULL when memory is short. */
@@ -140,55 +128,56 @@ transfer_new(void)
 }
 
 bool
-fetch_transfer_begin(struct fetch *fetch, void *multi)
+transfer_begin(struct job *job, void *multi)
 {
 	int refused = CURLE_OUT_OF_MEMORY;
 
-	fetch->transfer = transfer_new();
-	if (fetch->transfer && hear(fetch, fetch->transfer->easy))
-		refused = fetch_options_set(fetch);
-	if (refused == CURLE_OK && curl_multi_add_handle(multi, fetch->transfer->easy) == CURLM_OK)
+	job->transfer = transfer_new();
+	if (job->transfer && hear(job, job->transfer->easy))
+		refused = options_set(job);
+	if (refused == CURLE_OK && curl_multi_add_handle(multi, job->transfer->easy) == CURLM_OK)
 		return true;
-	fetch_fail(fetch, FETCH_UNREACHABLE, "cannot be asked for: %s",
+	job_fail(job, FETCH_UNREACHABLE, "cannot be asked for: %s",
 	    curl_easy_strerror(refused != CURLE_OK ? (CURLcode)refused : CURLE_OUT_OF_MEMORY));
 	return false;
 }
 
 void
-fetch_transfer_wipe(struct fetch *fetch, void *multi)
+transfer_wipe(struct job *job, void *multi)
 {
-	struct transfer *transfer = fetch->transfer;
+	struct transfer *transfer = job->transfer;
 
 	if (!transfer)
 		return;
 	curl_multi_remove_handle(multi, transfer->easy);
 	curl_easy_cleanup(transfer->easy);
-	fetch_options_wipe(fetch);
+	options_wipe(job);
 	free(transfer);
-	fetch->transfer = NULL;
+	job->transfer = NULL;
 }
 
 /* ---- the end ---- */
 
 /* What the server presented, also if it is not believed. */
 static void
-take_chain(struct fetch *fetch)
+take_chain(struct job *job)
 {
 	static const char head[] = "Cert:";
 	struct curl_certinfo *info = NULL;
 
-	fetch_buffer_wipe(&fetch->chain);
-	if (!fetch->request.wants_chain ||
-	    curl_easy_getinfo(fetch->transfer->easy, CURLINFO_CERTINFO, &info) || !info)
+	fetch_buffer_wipe(&job->chain);
+	if (!job->order.request.wants_chain ||
+	    curl_easy_getinfo(job->transfer->easy, CURLINFO_CERTINFO, &info) || !info)
 		return;
 	for (int i = 0; i < info->num_of_certs; i++)
 		for (struct curl_slist *at = info->certinfo[i]; at; at = at->next) {
 			const char *pem = at->data + strlen(head);
 
-			if (strncmp(at->data, head, strlen(head)) != 0)
+			if (strncmp(at->data, head, strlen(head)) != 0 ||
+			    job->chain.bytes + strlen(pem) > FETCH_CHAIN)
 				continue;
-			fetch_buffer_append(&fetch->chain, pem, strlen(pem));
-			fetch_buffer_append(&fetch->chain, "\n", 1);
+			fetch_buffer_append(&job->chain, pem, strlen(pem));
+			fetch_buffer_append(&job->chain, "\n", 1);
 		}
 }
 
@@ -224,25 +213,25 @@ words_for(const struct transfer *transfer, CURLcode code)
 }
 
 static void
-fail_as(struct fetch *fetch, CURLcode code)
+fail_as(struct job *job, CURLcode code)
 {
-	struct transfer *transfer = fetch->transfer;
+	struct transfer *transfer = job->transfer;
 	const char *said = words_for(transfer, code);
 	char quoted[2 * CURL_ERROR_SIZE];
 
 	if (transfer->is_too_long || code == CURLE_FILESIZE_EXCEEDED) {
-		fetch_fail(fetch, FETCH_REFUSED,
+		job_fail(job, FETCH_REFUSED,
 		    "the answer is longer than the %zu bytes (its headers %d) that are read",
-		    fetch->request.answer_most, FETCH_HEADERS);
+		    job->order.request.answer_most, FETCH_HEADERS);
 		return;
 	}
 	if (transfer->is_garbled) {
-		fetch_fail(
-		    fetch, FETCH_REFUSED, "a header of the answer has a control character in it");
+		job_fail(
+		    job, FETCH_REFUSED, "a header of the answer has a control character in it");
 		return;
 	}
 	log_quote(quoted, sizeof quoted, said, (unsigned)strlen(said));
-	fetch_fail(fetch, outcome_of(code), "%s", quoted);
+	job_fail(job, outcome_of(code), "%s", quoted);
 }
 
 static bool
@@ -251,76 +240,86 @@ is_redirect(unsigned status)
 	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+/* Whether something of the caller's travels with it that nobody else may see. */
+static bool
+is_private(const struct fetch_request *request)
+{
+	return request->user || request->password || request->certificate || request->headers[0] ||
+	    request->body;
+}
+
 /* NULL, or why it is not followed there. */
 static const char *
-fault_of(const struct fetch *fetch, const struct fetch_target *to)
+fault_of(const struct job *job, const struct fetch_target *to)
 {
-	if (fetch_request_is_private(&fetch->request) || fetch->request.dial)
+	if (is_private(&job->order.request) || job->order.request.dial)
 		return "which is not followed with what is sent along";
-	if (fetch->request.method == FETCH_POST)
+	if (job->order.request.method == FETCH_POST)
 		return "which is followed for a GET only";
-	if (fetch->redirects >= FETCH_REDIRECTS)
+	if (job->redirects >= FETCH_REDIRECTS)
 		return "and there were three before";
-	if (fetch->target.is_secure && !to->is_secure)
+	if (job->target.is_secure && !to->is_secure)
 		return "from https to http, which is not followed";
-	if (strcasecmp(fetch->target.host, to->host) != 0)
+	if (strcasecmp(job->target.host, to->host) != 0)
 		return "to another host, which is not followed; write that URL, if it is right";
 	return NULL;
 }
 
 /* Begins anew at the other URL. */
 static bool
-follow(struct fetch *fetch, void *multi, const char *url, const struct fetch_target *to)
+follow(struct job *job, void *multi, const char *url, const struct fetch_target *to)
 {
 	char *copy = strdup(url);
 
 	if (!copy) {
-		fetch_fail(fetch, FETCH_UNREACHABLE, "memory is short");
+		job_fail(job, FETCH_UNREACHABLE, "memory is short");
 		return false;
 	}
-	free(fetch->url);
-	fetch->url = copy;
-	if (!fetch->proxy_url)
-		fetch->contact = *to;
-	fetch->target = *to;
-	fetch->redirects++;
-	fetch_transfer_wipe(fetch, multi);
-	fetch_buffer_wipe(&fetch->headers);
-	fetch_buffer_wipe(&fetch->body);
-	return fetch_transfer_begin(fetch, multi);
+	free(job->url);
+	job->url = copy;
+	if (!job->order.proxy_url) {
+		memcpy(job->contact.host, to->host, sizeof to->host);
+		job->contact.port = to->port;
+	}
+	job->target = *to;
+	job->redirects++;
+	transfer_wipe(job, multi);
+	fetch_buffer_wipe(&job->headers);
+	fetch_buffer_wipe(&job->body);
+	return transfer_begin(job, multi);
 }
 
 /* False: a redirect is followed. */
 static bool
-end_redirected(struct fetch *fetch, void *multi)
+end_redirected(struct job *job, void *multi)
 {
 	struct fetch_target to;
 	char *url = NULL, quoted[FETCH_URL], why[256];
 	const char *fault = "to nowhere";
 
-	curl_easy_getinfo(fetch->transfer->easy, CURLINFO_REDIRECT_URL, &url);
+	curl_easy_getinfo(job->transfer->easy, CURLINFO_REDIRECT_URL, &url);
 	if (url)
-		fault = fetch_target_parse(&to, url, why) ? fault_of(fetch, &to) : why;
+		fault = fetch_target_parse(&to, url, why) ? fault_of(job, &to) : why;
 	if (!fault)
-		return !follow(fetch, multi, url, &to);
+		return !follow(job, multi, url, &to);
 	log_quote(quoted, sizeof quoted, url ? url : "", url ? (unsigned)strlen(url) : 0);
-	fetch_fail(fetch, FETCH_REFUSED, "answers with a redirect (status %u) to \"%.300s\": %s",
-	    fetch->status, quoted, fault);
+	job_fail(job, FETCH_REFUSED, "answers with a redirect (status %u) to \"%.300s\": %s",
+	    job->status, quoted, fault);
 	return true;
 }
 
 bool
-fetch_transfer_end(struct fetch *fetch, void *multi, int code)
+transfer_end(struct job *job, void *multi, int code)
 {
 	long status = 0;
 
-	take_chain(fetch);
+	take_chain(job);
 	if (code != CURLE_OK) {
-		fail_as(fetch, (CURLcode)code);
+		fail_as(job, (CURLcode)code);
 		return true;
 	}
-	curl_easy_getinfo(fetch->transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	fetch->status = (unsigned)status;
-	fetch->outcome = FETCH_ANSWERED;
-	return !is_redirect(fetch->status) || end_redirected(fetch, multi);
+	curl_easy_getinfo(job->transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	job->status = (unsigned)status;
+	job->outcome = FETCH_ANSWERED;
+	return !is_redirect(job->status) || end_redirected(job, multi);
 }
