@@ -321,7 +321,7 @@ open_all(void)
 	}
 }
 
-/* Of a whole process, the threads that have ended included. */
+/* Of a whole process, the threads that have ended included; -1: it has ended. */
 static double
 processor_seconds(pid_t pid)
 {
@@ -329,15 +329,17 @@ processor_seconds(pid_t pid)
 	clockid_t clock;
 	errno = clock_getcpuclockid(pid, &clock);
 	if (errno || clock_gettime(clock, &used))
-		loop_die("the processor time of a watched process");
+		return -1;
 	return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
 static void
 read_clocks(double *seconds)
 {
-	for (unsigned i = 0; i < watched_count; i++)
-		seconds[i] = processor_seconds(watched[i]) - seconds[i];
+	for (unsigned i = 0; i < watched_count; i++) {
+		double now = processor_seconds(watched[i]);
+		seconds[i] = now < 0 ? 0 : now - seconds[i]; /* one that rests may end meanwhile */
+	}
 }
 
 static void

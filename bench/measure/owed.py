@@ -64,6 +64,11 @@ OWED = (
 	*(beside(f"static route, {work}, p99, us: at most the best peer", ("static", work, "p99"), 1.0)
 		for work in ("ping-pong 1", "ping-pong 32")),
 	("static route, part of the rate that 100 stalled readers take from 8 others: at most 0.1", lost, lambda f: 0.1),
+	at_most("static route, start, ms until it accepts: at most 50", OWN, ("static", "start", "time to serve"), 50),
+	*(at_most(f"tunnel, one session and no flow, resident MiB of the {role}: at most 6", OWN,
+		("tunnel", "idle process", f"resident of the {role}"), 6) for role in ("relay", "agent")),
+	*(at_most(f"tunnel, start of the {role}, ms: at most 50", OWN,
+		("tunnel", "start", f"time to serve of the {role}"), 50) for role in ("relay", "agent")),
 	*(beside(f"tunnel, sealed, {work}, s/GB: at most 0.9 times the best peer", ("tunnel", work, "CPU"), 0.9)
 		for work in ("down 8", "up 8")),
 	*(at_most(f"tunnel, handoff, {work}, s/GB: at most 0.35", HANDOFF, ("tunnel", work, "CPU"), 0.35)

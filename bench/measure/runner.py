@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import string
 import subprocess
 import sys
@@ -113,12 +114,13 @@ def family(pid):
 	return [pid] + [one for text in of_threads(pid, "children") for child in text.split() for one in family(int(child))]
 
 
-def anonymous_bytes(pid):
-	with open(f"/proc/{pid}/status") as status:
-		for line in status:
-			if line.startswith("RssAnon:"):
-				return int(line.split()[1]) * 1024
-	return 0
+def bytes_of(pid, file, key):
+	"""What /proc says of a process in kB; 0 if it has ended."""
+	try:
+		with open(f"/proc/{pid}/{file}") as lines:
+			return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(key)), 0)
+	except (FileNotFoundError, ProcessLookupError):
+		return 0
 
 
 def wakes(pid):
@@ -127,8 +129,9 @@ def wakes(pid):
 
 
 class Running:
-	def __init__(self, peer, setting):
+	def __init__(self, peer, setting, timing=False):
 		self.peer, self.setting, self.daemons = peer, setting, {}
+		self.timing, self.took_ms = timing, {}
 		self.dir = tempfile.mkdtemp(dir=setting.dir)
 		self.port = free_port()
 		values = {**setting.values, "dir": self.dir, "agent_dir": f"{self.dir}/agent", "port": self.port,
@@ -149,12 +152,27 @@ class Running:
 		daemon.most_files = descriptors()
 		daemon.start(wait_ready=False)
 		self.daemons[part.role] = daemon
+		if self.timing:
+			self.time_start(part, daemon, (values["port"], values["inner"]))
+
+	def time_start(self, part, daemon, ports):
+		"""From its execution on: until the first one listens, and a second one has a flow served."""
+		began = time.monotonic()
+		serves = self.serves if len(self.daemons) > 1 else lambda: any(map(listens, ports))
+		while daemon.alive() and not serves():
+			if time.monotonic() > began + START_S:
+				raise Trouble(f"does not serve: {self.last_words([])}")
+			time.sleep(0.0005)
+		self.took_ms[part.role] = (time.monotonic() - began) * 1000
+
+	def serves(self):
+		return self.load_once("echo", "--seconds", "0.001", "--warm", "0").returncode == 0
 
 	def await_service(self):
 		deadline = time.monotonic() + START_S
 		while True:
 			ended = [daemon for daemon in self.daemons.values() if not daemon.alive()]
-			if not ended and self.load_once("echo", "--seconds", "0.001", "--warm", "0").returncode == 0:
+			if not ended and self.serves():
 				return
 			if ended or time.monotonic() > deadline:
 				raise Trouble(f"does not serve: {self.last_words(ended)}")
@@ -170,7 +188,7 @@ class Running:
 		return {role: family(daemon.pid) for role, daemon in self.daemons.items()}
 
 	def memory(self):
-		return {role: sum(map(anonymous_bytes, pids)) for role, pids in self.roles().items()}
+		return {role: sum(bytes_of(pid, "status", "RssAnon:") for pid in pids) for role, pids in self.roles().items()}
 
 	def wakes(self):
 		return sum(wakes(pid) for pids in self.roles().values() for pid in pids)
@@ -246,6 +264,20 @@ def settled(question, seconds=5):
 	return now
 
 
+def listens(port):
+	with socket.socket() as probe:
+		return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def begun(running, workload):
+	if workload.begins == "time":
+		return {"used": running.took_ms}
+	running.await_rest()
+	pids = running.roles()
+	return {"used": {role: max(bytes_of(pid, "status", "VmRSS:") for pid in several) / 2**20 for role, several in pids.items()},
+		"proportional": sum(bytes_of(pid, "smaps_rollup", "Pss:") for several in pids.values() for pid in several) / 2**20}
+
+
 def held(running, workload):
 	flows = min(workload.idle, descriptors() * 7 // 20)	# two each, and what the peers keep for themselves
 	before, open_before = settled(running.memory), running.descriptors()
@@ -286,13 +318,13 @@ class Run:
 		for peer in peers:
 			self.enter(peer, running)
 		try:
-			for workload in [w for w in workloads if not w.idle]:
+			for workload in [w for w in workloads if not w.idle and not w.begins]:
 				self.in_turns(running, workload)
 				say(f"{scene}: {workload.name} is done")
 		finally:
 			for one in running.values():
 				one.close()
-		for workload in [w for w in workloads if w.idle]:
+		for workload in [w for w in workloads if w.idle or w.begins]:
 			for peer in running:
 				self.alone(peer, workload)
 			say(f"{scene}: {workload.name} is done")
@@ -334,12 +366,14 @@ class Run:
 		samples, failed = {peer: []}, {}
 
 		def once():
-			one = Running(peer, self.setting)
+			one = Running(peer, self.setting, timing=workload.begins == "time")
 			try:
-				return [held(one, workload)]
+				return [(begun if workload.begins else held)(one, workload)]
 			finally:
 				one.close()
-		self.attempt(failed, peer, samples[peer], once)
+		for _ in range(self.rounds if workload.begins else 1):
+			if not failed:
+				self.attempt(failed, peer, samples[peer], once)
 		self.keep(workload, samples, failed)
 
 	def attempt(self, failed, peer, samples, once):

@@ -27,6 +27,9 @@ P50 = Metric("p50", "us", lambda sample, cpu: sample["p50_us"], False)
 P99 = Metric("p99", "us", lambda sample, cpu: sample["p99_us"], False)
 MEMORY = Metric("memory", "bytes/flow", lambda sample, cpu: cpu, each_role=True)
 WAKES = Metric("wake-ups while idle", "1/s", lambda sample, cpu: sample["wakes"])
+TO_SERVE = Metric("time to serve", "ms", lambda sample, cpu: cpu, False, each_role=True)
+RESIDENT = Metric("resident", "MiB", lambda sample, cpu: cpu, each_role=True)
+PROPORTIONAL = Metric("all processes, with their part of what is shared", "MiB", lambda sample, cpu: sample["proportional"])
 HELD = Metric("memory held afterwards", "bytes/flow", lambda sample, cpu: sample["held"])
 
 
@@ -40,6 +43,7 @@ class Workload:
 	beside: tuple = ()	# load generators that run during each sample
 	standing: tuple = ()	# those that run during all samples of a peer, which are taken one after the other
 	idle: int = 0		# so many flows are held; memory is measured, of a peer that was started for it
+	begins: str = ""	# a peer is started for each sample: "time" until it serves is measured, or "memory" when it rests
 
 
 def bulk(direction, flows, scenes=("static", "tunnel", "terminate")):
@@ -68,4 +72,6 @@ WORKLOADS = (
 		standing=(("idle", "--flows", "2000"),)),
 	idle(2000),
 	*(idle(flows, ("static",)) for flows in (500, 1000, 4000, 50000)),
+	Workload("start", (), (TO_SERVE,), begins="time"),
+	Workload("idle process", (), (RESIDENT, PROPORTIONAL), begins="memory"),
 )
