@@ -553,7 +553,7 @@ a_process_that_dies_costs_what_is_under_way(void **state)
 	    on_answer, &got));
 	loop_run(loop);
 	assert_int_equal(got.calls, 0);
-	kill(child_of(child_of(getpid())), SIGKILL);
+	kill_child(child_of(child_of(getpid())));
 	loop_run(loop);
 	assert_int_equal(got.outcome, FETCH_UNREACHABLE);
 	assert_non_null(strstr(got.error, "the process that fetches has ended"));

@@ -317,7 +317,7 @@ a_keeper_that_dies_takes_its_helper_along(void **state)
 	(void)state;
 	start_obedient();
 	assert_true(pid_of_helper() > 0);
-	assert_int_equal(kill(child_of(getpid()), SIGKILL), 0);
+	kill_child(child_of(getpid()));
 	assert_int_equal(next_news(), HELPER_LOST);
 	wait.fd = helper_way(helper, 0);
 	assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);

@@ -119,7 +119,7 @@ a_process_that_dies_costs_what_it_was_asked(void **state)
 	assert_true(process > 0);
 	kill(process, SIGSTOP);
 	ask("127.0.0.7");
-	kill(process, SIGKILL);
+	kill_child(process);
 	wait_for(2);
 	if (failed > 0) /* else the new one has found its question */
 		assert_non_null(strstr(said, "the process that resolves names has ended"));
@@ -134,7 +134,7 @@ without_a_process_nothing_is_found(void **state)
 	(void)state;
 	ask("localhost");
 	wait_for(1);
-	kill(child_of(getpid()), SIGKILL);
+	kill_child(child_of(getpid()));
 	for (unsigned asked = 2; failed == 0; asked++) { /* until that is known */
 		char host[32];
 
