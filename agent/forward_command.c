@@ -26,28 +26,31 @@ enum forward_option {
 	OPTIONS
 };
 
-static const struct command_option option_rows[OPTIONS] = {
-	[CRT] = { "crt", true, true, CRT },
-	[KEY] = { "key", true, true, KEY },
-	[CAS] = { "cas", true, true, CAS },
-	[CRLS] = { "crls", false, true, CRLS },
-	[PIN] = { "pin", false, false, PIN },
-	[ADDRESS] = { "address", false, false, ADDRESS },
-	[ALPN] = { "alpn", false, false, ALPN },
-	[PROXY_URL] = { "proxy", false, false, PROXY_URL },
-	[PROXY_USER] = { "proxy-user", false, false, PROXY_PASSWORD },
-	[PROXY_PASSWORD] = { "proxy-password-file", false, true, PROXY_USER },
+const struct program_option forward_command_options[OPTIONS + 1] = {
+	[CRT] = { "crt", 0, "FILE", "the certificate that is shown", NULL, true, true },
+	[KEY] = { "key", 0, "FILE", "its key", NULL, true, true },
+	[CAS] = { "cas", 0, "FILE", "the CAs that the server is judged by", NULL, true, true },
+	[CRLS] = { "crls", 0, "FILE", "their CRLs", NULL, false, true },
+	[PIN] = { "pin", 0, "SPKI[,SPKI]...", "the keys that the server may have", NULL, false,
+	    false },
+	[ADDRESS] = { "address", 0, "HOST:PORT",
+	    "where the name is reached, instead of by its own addresses", NULL, false, false },
+	[ALPN] = { "alpn", 0, "NAME", "the protocol that is asked for", NULL, false, false },
+	[PROXY_URL] = { "proxy", 0, "URL",
+	    "reach it by this proxy; environment: by that of the environment", NULL, false, false },
+	[PROXY_USER] = { "proxy-user", 0, "NAME", "who asks the proxy", "proxy-password-file",
+	    false, false },
+	[PROXY_PASSWORD] = { "proxy-password-file", 0, "FILE", "with which password", "proxy-user",
+	    false, true },
 };
 
 enum forward_word { LISTEN, NAME, WORDS };
 
-static const struct command_line command_line = {
-	.command = command,
-	.options = option_rows,
-	.option_count = OPTIONS,
-	.words = (const char *const[]){ "where to LISTEN, for example unix:/run/user/1000/app.sock",
-	    "the public name, for example tls://app.example.com", NULL },
-};
+static const struct program_command command_line = { command, "LISTEN tls://NAME[:PORT]", "",
+	forward_command_options, NULL };
+
+static const char *const wanted[] = { "where to LISTEN, for example unix:/run/user/1000/app.sock",
+	"the public name, for example tls://app.example.com", NULL };
 
 static struct command_proxy
 proxy_of(const char *values[OPTIONS])
@@ -126,7 +129,7 @@ forward_command_read(struct agent_settings *settings, int count, char **argument
 	struct conf_report report = { .out = stderr, .path = "valise-agent: forward" };
 	const char *values[OPTIONS] = { 0 }, *words[WORDS] = { 0 };
 	struct command_proxy proxy;
-	int code = command_read(&command_line, count, arguments, values, words);
+	int code = program_read(&command_line, count, arguments, values, wanted, words);
 
 	memset(settings, 0, sizeof *settings);
 	if (code != 0)

@@ -23,12 +23,16 @@ enum {
 
 enum keygen_option { KEY, CSR, KEY_TYPE, HOST, ISSUER, OPTIONS };
 
-static const char *const option_names[OPTIONS] = {
-	[KEY] = "key",
-	[CSR] = "csr",
-	[KEY_TYPE] = "key-type",
-	[HOST] = "host",
-	[ISSUER] = "issuer",
+const struct program_option keygen_rows[OPTIONS + 1] = {
+	[KEY] = { "key", 0, "FILE", "where the key goes, instead of agent.key", NULL, false,
+	    false },
+	[CSR] = { "csr", 0, "FILE", "where the request goes, instead of agent.csr", NULL, false,
+	    false },
+	[KEY_TYPE] = { "key-type", 0, KEY_TYPE_CHOICES, "p256 by default", NULL, false, false },
+	[HOST] = { "host", 0, "NAME", "a public name to ask for; may be repeated", NULL, false,
+	    false },
+	[ISSUER] = { "issuer", 0, "CA", "who is to sign, for the command that is told", NULL, false,
+	    false },
 };
 
 struct keygen_options {
@@ -98,7 +102,8 @@ take_option(struct keygen_options *wanted, int word, const char *value)
 	if (word == HOST)
 		return add_host(wanted, value);
 	if (wanted->values[word])
-		return command_fail("keygen", EX_USAGE, "--%s is given twice", option_names[word]);
+		return command_fail(
+		    "keygen", EX_USAGE, "--%s is given twice", keygen_rows[word].name);
 	wanted->values[word] = value;
 	return 0;
 }
@@ -110,7 +115,7 @@ scan(struct keygen_options *wanted, int count, char **arguments)
 	int code = 0, got;
 
 	for (int i = 0; i < OPTIONS; i++)
-		options[i] = (struct option){ option_names[i], required_argument, NULL, i };
+		options[i] = (struct option){ keygen_rows[i].name, required_argument, NULL, i };
 	optind = 0; /* glibc: from the start, whatever was read before */
 	opterr = 0;
 	while (!code && (got = getopt_long(count, arguments, ":", options, NULL)) != -1) {

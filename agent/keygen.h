@@ -7,6 +7,8 @@
 #ifndef AGENT_KEYGEN_H
 #define AGENT_KEYGEN_H
 
+#include "base/program.h"
+
 /*
  * arguments[0] is the word itself.  Standard output says what was made.  0, or the exit
  * code after one line on standard error: 64 usage, 65 a name that no certificate could hold,
@@ -14,5 +16,8 @@
  * standard output.  Two files or none: a key goes again if its request cannot be written.
  */
 int keygen_run(int count, char **arguments);
+
+/* Its options, for the table of commands. */
+extern const struct program_option keygen_rows[];
 
 #endif

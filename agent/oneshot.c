@@ -39,34 +39,49 @@ enum oneshot_option {
 	OPTIONS
 };
 
-static const struct command_option option_rows[OPTIONS] = {
-	[URL] = { "url", true, false, URL },
-	[RELAY] = { "relay", false, false, RELAY_CA },
-	[RELAY_CA] = { "relay-ca", false, true, AGENT_CRT },
-	[RELAY_CRL] = { "relay-crl", false, true, RELAY },
-	[AGENT_CRT] = { "agent-crt", false, true, AGENT_KEY },
-	[AGENT_KEY] = { "agent-key", false, true, RELAY },
-	[CRT] = { "crt", false, true, KEY },
-	[KEY] = { "key", false, true, CRT },
-	[MUTUAL_CAS] = { "mutual-tls-cas", false, true, CRT },
-	[MUTUAL_CRLS] = { "mutual-tls-crls", false, true, MUTUAL_CAS },
-	[PROXY] = { "upstream-proxy-protocol", false, false, PROXY },
-	[ACME] = { "acme", false, false, ACME },
-	[ACME_DIRECTORY] = { "acme-directory", false, false, ACME },
-	[ACME_CAS] = { "acme-cas", false, true, ACME },
-	[STATE_DIR] = { "state-dir", false, false, ACME },
-	[PROXY_URL] = { "proxy", false, false, PROXY_URL },
-	[PROXY_USER] = { "proxy-user", false, false, PROXY_PASSWORD },
-	[PROXY_PASSWORD] = { "proxy-password-file", false, true, PROXY_USER },
-	[CONFIG] = { "config", false, true, CONFIG },
+const struct program_option oneshot_options[OPTIONS + 1] = {
+	[URL] = { "url", 0, "tls://NAME", "the public name", NULL, true, false },
+	[RELAY] = { "relay", 0, "HOST:PORT",
+	    "where the relay is, instead of what the configuration says", "relay-ca", false,
+	    false },
+	[RELAY_CA] = { "relay-ca", 0, "FILE", "the CAs that the relay is judged by", "agent-crt",
+	    false, true },
+	[RELAY_CRL] = { "relay-crl", 0, "FILE", "their CRLs", "relay", false, true },
+	[AGENT_CRT] = { "agent-crt", 0, "FILE", "this agent's certificate", "agent-key", false,
+	    true },
+	[AGENT_KEY] = { "agent-key", 0, "FILE", "and its key", "relay", false, true },
+	[CRT] = { "crt", 0, "FILE", "terminate TLS here, with this certificate", "key", false,
+	    true },
+	[KEY] = { "key", 0, "FILE", "and this key", "crt", false, true },
+	[MUTUAL_CAS] = { "mutual-tls-cas", 0, "FILE", "ask clients for certificates of these CAs",
+	    "crt", false, true },
+	[MUTUAL_CRLS] = { "mutual-tls-crls", 0, "FILE", "that these CRLs do not revoke",
+	    "mutual-tls-cas", false, true },
+	[PROXY] = { "upstream-proxy-protocol", 0, "1|2", "tell the upstream who the client is",
+	    NULL, false, false },
+	[ACME] = { "acme", 0, "ADDRESS",
+	    "terminate TLS here, with a certificate by ACME; an address of mail", NULL, false,
+	    false },
+	[ACME_DIRECTORY] = { "acme-directory", 0, "URL", "of the ACME server", "acme", false,
+	    false },
+	[ACME_CAS] = { "acme-cas", 0, "FILE", "the CAs that the ACME server is judged by", "acme",
+	    false, true },
+	[STATE_DIR] = { "state-dir", 0, "DIR", "where account and certificate are kept", "acme",
+	    false, false },
+	[PROXY_URL] = { "proxy", 0, "URL",
+	    "reach the relay by this proxy; environment: by that of the environment", NULL, false,
+	    false },
+	[PROXY_USER] = { "proxy-user", 0, "NAME", "who asks it", "proxy-password-file", false,
+	    false },
+	[PROXY_PASSWORD] = { "proxy-password-file", 0, "FILE", "with which password", "proxy-user",
+	    false, true },
+	[CONFIG] = { "config", 'c', "FILE",
+	    "who the agent is, and where its relays are, as join writes it", NULL, false, true },
 };
 
-static const struct command_line command_line = {
-	.command = "tls",
-	.options = option_rows,
-	.option_count = OPTIONS,
-	.words = (const char *const[]){ "the UPSTREAM, for example tcp://127.0.0.1:8080", NULL },
-};
+static const struct program_command command_line = { "tls", "UPSTREAM", "", oneshot_options, NULL };
+
+static const char *const wanted[] = { "the UPSTREAM, for example tcp://127.0.0.1:8080", NULL };
 
 /* ---- the settings ---- */
 
@@ -284,7 +299,7 @@ oneshot_read(struct agent_settings *settings, int count, char **arguments)
 {
 	struct conf_report report = { .out = stderr, .path = "valise-agent: tls" };
 	const char *values[OPTIONS] = { 0 }, *upstream = NULL;
-	int code = command_read(&command_line, count, arguments, values, &upstream);
+	int code = program_read(&command_line, count, arguments, values, wanted, &upstream);
 
 	memset(settings, 0, sizeof *settings);
 	if (code == 0)

@@ -14,18 +14,17 @@ static const char command[] = "probe";
 
 enum probe_option { EXPECT, ADDRESS, OPTIONS };
 
-static const struct command_option option_rows[OPTIONS] = {
-	[EXPECT] = { "expect", true, false, EXPECT },
-	[ADDRESS] = { "address", false, false, ADDRESS },
+const struct program_option probe_command_options[OPTIONS + 1] = {
+	[EXPECT] = { "expect", 0, "SPKI[,SPKI]...", "SHA-256 of the public key that should answer",
+	    NULL, true, false },
+	[ADDRESS] = { "address", 0, "HOST:PORT",
+	    "where the name is reached, instead of by its own addresses", NULL, false, false },
 };
 
-static const struct command_line command_line = {
-	.command = command,
-	.options = option_rows,
-	.option_count = OPTIONS,
-	.words =
-	    (const char *const[]){ "the public name, for example tls://app.example.com", NULL },
-};
+static const struct program_command command_line = { command, "tls://NAME[:PORT]", "",
+	probe_command_options, NULL };
+
+static const char *const wanted[] = { "the public name, for example tls://app.example.com", NULL };
 
 struct probe_command {
 	struct conf_texts expected;
@@ -115,7 +114,7 @@ probe_command_run(int count, char **arguments)
 {
 	const char *values[OPTIONS] = { 0 }, *name = NULL;
 	struct probe_command probe = { 0 };
-	int code = command_read(&command_line, count, arguments, values, &name);
+	int code = program_read(&command_line, count, arguments, values, wanted, &name);
 
 	if (code != 0)
 		return code;

@@ -30,17 +30,27 @@ enum option_word {
 	OPTIONS
 };
 
-static const char *const option_names[OPTIONS] = {
-	[INPUT] = "file",
-	[CONFIG] = "config",
-	[DIRECTORY] = "dir",
-	[ADDRESS] = "address",
-	[USER] = "user",
-	[KEY_TYPE] = "key-type",
-	[RELAY] = "relay",
-	[PROXY] = "proxy",
-	[PROXY_USER] = "proxy-user",
-	[PROXY_PASSWORD] = "proxy-password-file",
+#define ROW(name, value, help) \
+	{ \
+		name, 0, value, help, NULL, false, false \
+	}
+#define ROWS_OF_ALL \
+	[INPUT] = ROW("file", "FILE", "take the line of the invitation from there"), \
+	[CONFIG] = { "config", 'c', "FILE", "the configuration that is written", NULL, false, \
+		false }, \
+	[DIRECTORY] = ROW("dir", "DIR", "the state directory"), \
+	[ADDRESS] = \
+	    ROW("address", "HOST:PORT", "where the authority is, instead of where it says"), \
+	[USER] = ROW("user", "NAME", "whom the state directory belongs to"), \
+	[KEY_TYPE] = ROW("key-type", KEY_TYPE_CHOICES, "p256 by default")
+
+const struct program_option join_rows[RELAY + 1] = { ROWS_OF_ALL };
+const struct program_option join_inside_rows[OPTIONS + 1] = {
+	ROWS_OF_ALL,
+	[RELAY] = ROW("relay", "HOST:PORT", "the relay, if the invitation does not say"),
+	[PROXY] = ROW("proxy", "URL", "by which proxy the authority is reached"),
+	[PROXY_USER] = ROW("proxy-user", "NAME", "who asks the proxy"),
+	[PROXY_PASSWORD] = ROW("proxy-password-file", "FILE", "with which password"),
 };
 
 /* One join, from its options to its files; {0} is empty. */
@@ -78,10 +88,11 @@ static int
 take_option(struct join *join, int word, const char *value)
 {
 	if (word >= RELAY && !join->program->is_inside)
-		return fail(
-		    join->program, EX_USAGE, "--%s is not an option here", option_names[word]);
+		return fail(join->program, EX_USAGE, "--%s is not an option here",
+		    join_inside_rows[word].name);
 	if (join->values[word])
-		return fail(join->program, EX_USAGE, "--%s is given twice", option_names[word]);
+		return fail(
+		    join->program, EX_USAGE, "--%s is given twice", join_inside_rows[word].name);
 	join->values[word] = value;
 	return 0;
 }
@@ -93,7 +104,8 @@ scan(struct join *join, int count, char **arguments)
 	int got, code = 0;
 
 	for (int i = 0; i < OPTIONS; i++)
-		options[i] = (struct option){ option_names[i], required_argument, NULL, i };
+		options[i] =
+		    (struct option){ join_inside_rows[i].name, required_argument, NULL, i };
 	optind = 0; /* glibc: from the start, whatever was read before */
 	opterr = 0;
 	while (!code && (got = getopt_long(count, arguments, ":c:", options, NULL)) != -1) {
@@ -137,7 +149,8 @@ check_proxy_value(struct join *join, enum option_word word, const char *key)
 
 	return !value || fetch_proxy_is_value(key, value, error)
 	    ? 0
-	    : fail(join->program, EX_USAGE, "--%s '%s' %s", option_names[word], value, error);
+	    : fail(join->program, EX_USAGE, "--%s '%s' %s", join_inside_rows[word].name, value,
+		  error);
 }
 
 static int

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/program.h"
 #include "enrol/join_files.h"
 #include "pki/cert.h"
 #include "pki/verdict.h"
@@ -50,6 +51,9 @@ struct join_program {
  * believed, 70 the library fails, 71 memory is short, 73 something is there already or cannot be made, 75
  * not now, 76 what came is wrong, 77 refused. */
 int join_run(const struct join_program *, int count, char **arguments);
+
+/* The options, for the table of commands: of what is not inside, and of what is. */
+extern const struct program_option join_rows[], join_inside_rows[];
 
 /* What both configurations are written with: a value of YAML, in quotes where it needs them; a line
  * with a key (and the spaces before it); and the key `renew`. */

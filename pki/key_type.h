@@ -11,6 +11,8 @@
 enum key_type { KEY_P256, KEY_ED25519, KEY_RSA2048, KEY_RSA3072, KEY_TYPES };
 /* All words, for messages. */
 #define KEY_TYPE_WORDS "p256, ed25519, rsa2048 or rsa3072"
+/* The same, as a table of options has them (base/program.h). */
+#define KEY_TYPE_CHOICES "p256|ed25519|rsa2048|rsa3072"
 
 /* NULL: P-256.  False if no type has this word. */
 bool key_type_parse(const char *word, enum key_type *);

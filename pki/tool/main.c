@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/process.h"
+#include "base/program.h"
 #include "base/secret.h"
 #include "pki/tool/command.h"
 #include "pki/tool/message.h"
@@ -49,6 +50,16 @@ print_help(void)
 }
 
 static int
+list_commands(void)
+{
+	program_list_program("valise-pki", "The certificate authority of Valise.");
+	options_list_common();
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		options_list(commands[i]->usage);
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+static int
 run_command(int argc, char **argv)
 {
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
@@ -62,6 +73,8 @@ main(int argc, char **argv)
 {
 	process_open_standard();
 	process_harden();
+	if (argc == 2 && strcmp(argv[1], "--list-commands") == 0)
+		return list_commands();
 	switch (options_find_word(argc, argv)) {
 	case OPTIONS_WORD:
 		return run_command(argc, argv);

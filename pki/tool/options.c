@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/program.h"
 #include "base/units.h"
 #include "pki/tool/message.h"
 
@@ -81,8 +82,33 @@ options_print_common(void)
 	printf("\nWith all of these:\n");
 	for (const struct option_row *row = common_rows; row->name; row++)
 		print_option(row);
-	printf("  %-26s %s\n  %-26s %s\n", "--help", "this text", "--version",
-	    "the program's version");
+	printf("  %-26s %s\n  %-26s %s\n  %-26s %s\n", "--help", "this text", "--version",
+	    "the program's version", "--list-commands",
+	    "commands and options as a table, for programs");
+}
+
+static void
+list_rows(const char *word, const struct option_row *rows)
+{
+	for (; rows && rows->name; rows++)
+		program_list_option(word, rows->name, 0, rows->argument, rows->help);
+}
+
+void
+options_list_common(void)
+{
+	list_rows(NULL, common_rows);
+	program_list_option(NULL, "help", 0, NULL, "this text");
+	program_list_option(NULL, "version", 0, NULL, "the program's version");
+	program_list_option(
+	    NULL, "list-commands", 0, NULL, "commands and options as a table, for programs");
+}
+
+void
+options_list(const struct synopsis *usage)
+{
+	program_list_command(usage->word, usage->operands, usage->summary);
+	list_rows(usage->word, usage->rows);
 }
 
 static bool

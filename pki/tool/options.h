@@ -76,5 +76,8 @@ enum options_found options_find_word(int argc, char **argv);
 /* For the program's own --help: the command in a few lines, and the common options. */
 void options_print_synopsis(const struct synopsis *);
 void options_print_common(void);
+/* Rows for --list-commands (base/program.h): those of all commands, and of one. */
+void options_list_common(void);
+void options_list(const struct synopsis *);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "base/process.h"
+#include "base/program.h"
 #include "base/units.h"
 #include "sni/clienthello.h"
 #include "sni/tool/capture.h"
@@ -173,10 +174,24 @@ print_help(void)
 	       "  -t, --text              for people instead of programs\n"
 	       "  -b, --hello-bytes SIZE  refuse a longer hello (16KiB, at most 64KiB)\n"
 	       "  -h, --help              this text\n"
-	       "  -V, --version           the version\n\n"
+	       "  -V, --version           the version\n"
+	       "      --list-commands     the options as a table, for programs\n\n"
 	       "Exit status: 0 every hello is complete, 1 it is not, 64 usage, 65 broken capture,\n"
 	       "66 no such file.  valise-sni(1) tells more.\n");
 	return EX_OK;
+}
+
+static int
+list_options(void)
+{
+	program_list_program("valise-sni", "What a relay would see of a captured ClientHello.");
+	program_list_command(NULL, "FILE...", "what a relay would see of a captured ClientHello");
+	program_list_option(NULL, "text", 't', NULL, "for people instead of programs");
+	program_list_option(NULL, "hello-bytes", 'b', "SIZE", "refuse a longer hello");
+	program_list_option(NULL, "help", 'h', NULL, "this text");
+	program_list_option(NULL, "version", 'V', NULL, "the version");
+	program_list_option(NULL, "list-commands", 0, NULL, "the options as a table, for programs");
+	return fflush(stdout) == 0 ? EX_OK : EX_OSERR;
 }
 
 /* Fills the request; -1 to go on, else the exit status. */
@@ -188,6 +203,7 @@ read_options(struct request *request, int argc, char **argv)
 		{ "hello-bytes", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
+		{ "list-commands", no_argument, NULL, 'l' },
 		{ 0 },
 	};
 	uint64_t bytes;
@@ -209,6 +225,8 @@ read_options(struct request *request, int argc, char **argv)
 		case 'V':
 			printf("valise-sni %s\n", VALISE_VERSION);
 			return EX_OK;
+		case 'l':
+			return list_options();
 		default: /* getopt has said what */
 			return EX_USAGE;
 		}

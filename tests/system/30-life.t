@@ -50,6 +50,30 @@ def a_wrong_command_line_exits_64(scene):
 		check(status == 64 and err, f"{name} {arguments}: {status} {out} {err}")
 
 
+def rows_of(name):
+	"""What --list-commands tells."""
+	status, out, err = program(name, "--list-commands")
+	equal((status, err), (0, ""), f"exit status of {name} --list-commands")
+	return [line.split("\t") for line in out.splitlines()]
+
+
+@test
+def each_option_of_the_table_is_one(scene):
+	for name in PROGRAMS:
+		rows = rows_of(name)
+		equal(rows[0][:2], ["program", f"valise-{name}"], "the first row")
+		for row in rows:
+			equal(len(row), {"program": 3, "command": 4, "option": 6}[row[0]], f"columns of {row}")
+			check(all(row), f"no column of {row} is empty")
+	for name in "relay", "agent":
+		for _, word, option, letter, value, _ in (row for row in rows_of(name) if row[0] == "option" and row[1] != "-"):
+			for said in [f"--{option}"] + ([f"-{letter}"] if letter != "-" else []):
+				arguments = [said] if value == "-" else [said, value.split("|")[0] if "|" in value else f"{scene.dir}/none"]
+				for tried in ["--no-such-option", *arguments], [*arguments, "--no-such-option"]:
+					status, _, err = program(name, word, *tried)
+					check(status == 64 and "--no-such-option" in err, f"{name} {word} {tried}: {status} {err}")
+
+
 @test
 def a_missing_configuration_exits_66(scene):
 	for name in ("relay", "agent"):
