@@ -403,8 +403,12 @@ on_acme_rekey(void *arg, struct admin_question *question, const json_t *document
 		    "the configuration has no endpoint with acme, or the agent is stopping", NULL);
 }
 
-static const struct admin_word admin_words[] = { { "status", on_status }, { "reload", on_reload },
-	{ "acme-rekey", on_acme_rekey }, { 0 } };
+static const struct admin_word admin_words[] = {
+	{ "status", on_status, ADMIN_LOOKS },
+	{ "reload", on_reload, ADMIN_CHANGES },
+	{ "acme-rekey", on_acme_rekey, ADMIN_CHANGES },
+	{ 0 },
+};
 
 /* The agent does not start without a socket that was asked for; it can work without the usual
  * one. */

@@ -25,3 +25,16 @@ admin_is_path(const char *text, char error[256])
 	    "is not a path for a socket; write an absolute one of at most %zu bytes", most);
 	return false;
 }
+
+bool
+admin_is_group_name(const char *text, char error[256])
+{
+	static const char may[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t length = strlen(text);
+
+	if (length > 0 && length <= 32 && text[0] != '-' && strspn(text, may) == length)
+		return true;
+	snprintf(error, 256, "cannot be a group; write its name or number");
+	return false;
+}

@@ -127,3 +127,22 @@ pass_is_ours(const struct ucred *peer)
 {
 	return peer->uid == 0 || peer->uid == geteuid();
 }
+
+enum { GROUPS_MOST = 1024 };
+
+/* Who has more groups than that is not in any but the first. */
+bool
+pass_is_in_group(int socket, const struct ucred *peer, gid_t wanted)
+{
+	gid_t groups[GROUPS_MOST];
+	socklen_t bytes = sizeof groups;
+
+	if (peer->gid == wanted)
+		return true;
+	if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) < 0)
+		return false;
+	for (size_t i = 0; i < bytes / sizeof *groups; i++)
+		if (groups[i] == wanted)
+			return true;
+	return false;
+}

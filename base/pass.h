@@ -30,5 +30,7 @@ bool pass_pair(int pair[2]);
 bool pass_peer(int socket, struct ucred *);
 /* Whether that is root, or the user that we run as. */
 bool pass_is_ours(const struct ucred *);
+/* Whether he was in this group when the connection was made, as his first or as one of his others. */
+bool pass_is_in_group(int socket, const struct ucred *, gid_t);
 
 #endif

@@ -346,8 +346,12 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 		admin_reload(question, reload_asked, relay);
 }
 
-const struct admin_word relay_admin_words[] = { { "status", on_status }, { "reload", on_reload },
-	{ "takeover", relay_on_takeover }, { 0 } };
+const struct admin_word relay_admin_words[] = {
+	{ "status", on_status, ADMIN_LOOKS },
+	{ "reload", on_reload, ADMIN_CHANGES },
+	{ "takeover", relay_on_takeover, ADMIN_CHANGES },
+	{ 0 },
+};
 
 /* ---- the whole ---- */
 

@@ -2,6 +2,7 @@
 #include "base/admin.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,9 +66,48 @@ on_large(void *arg, struct admin_question *question, const json_t *document)
 	free(text);
 }
 
-static const struct admin_word words[] = {
-	{ "status", on_status }, { "slow", on_slow }, { "refuse", on_refuse }, { "large", on_large }, { 0 }
-};
+/* An answer in pieces, of which there is one more each time that there is room. */
+enum { PIECES = 40, PIECE_BYTES = 50000 };
+static unsigned pieces, rooms;
+static bool has_left;
+
+static void
+on_room(void *arg)
+{
+	static char piece[PIECE_BYTES];
+
+	(void)arg;
+	rooms++;
+	memset(piece, 'x', sizeof piece);
+	while (pieces < PIECES && admin_has_room(held)) {
+		pieces++;
+		if (!admin_add(held, piece, sizeof piece))
+			break;
+	}
+	has_left = pieces < PIECES && !admin_has_room(held) && !admin_add(held, "", 0);
+	if (pieces == PIECES || has_left) {
+		admin_end(held);
+		held = NULL;
+	}
+}
+
+static void
+on_pieces(void *arg, struct admin_question *question, const json_t *document)
+{
+	(void)arg;
+	(void)document;
+	questions++;
+	pieces = rooms = 0;
+	has_left = false;
+	held = question;
+	admin_begin(question, on_room, NULL);
+	assert_int_equal(rooms, 0);
+	on_room(NULL);
+}
+
+static const struct admin_word words[] = { { "status", on_status, ADMIN_LOOKS }, { "slow", on_slow, ADMIN_CHANGES },
+	{ "refuse", on_refuse, ADMIN_CHANGES }, { "large", on_large, ADMIN_LOOKS }, { "pieces", on_pieces, ADMIN_LOOKS },
+	{ 0 } };
 
 static int
 set_up(void **state)
@@ -435,6 +475,185 @@ a_foreign_user_is_told_no_and_asks_nothing(void **state)
 	assert_int_equal(chmod(directory, 0700), 0);
 }
 
+/* ---- in pieces ---- */
+
+static void
+an_answer_in_pieces_waits_for_its_reader(void **state)
+{
+	int fd = connected();
+	unsigned before;
+
+	(void)state;
+	SAY(fd, "{\"command\":\"pieces\"}\n");
+	assert_true(loop_advance(loop, 9000));
+	before = pieces;
+	assert_in_range(before, 2, PIECES / 2);
+	assert_non_null(held);
+	assert_int_equal(heard(fd), PIECES * PIECE_BYTES);
+	assert_null(held);
+	assert_int_equal(pieces, PIECES);
+	close(fd);
+}
+
+static void
+who_leaves_in_the_middle_is_not_told_the_rest(void **state)
+{
+	int fd = connected();
+
+	(void)state;
+	SAY(fd, "{\"command\":\"pieces\"}\n");
+	assert_non_null(held);
+	close(fd);
+	assert_true(loop_advance(loop, 0));
+	assert_true(loop_advance(loop, 0));
+	assert_null(held);
+	assert_true(has_left);
+}
+
+static void
+who_does_not_read_a_piece_is_dropped(void **state)
+{
+	int fd = connected();
+
+	(void)state;
+	SAY(fd, "{\"command\":\"pieces\"}\n");
+	assert_true(loop_advance(loop, 10000));
+	assert_true(loop_advance(loop, 0));
+	assert_null(held);
+	assert_true(has_left);
+	close(fd);
+}
+
+static void
+what_is_not_told_within_its_time_is_cut_short(void **state)
+{
+	int fd = connected();
+
+	(void)state;
+	SAY(fd, "{\"command\":\"slow\"}\n");
+	admin_begin(held, on_room, NULL);
+	assert_true(admin_add(held, "[1", 2));
+	pieces = PIECES; /* what it does when it hears that there is nobody any more */
+	assert_true(loop_advance(loop, 60000));
+	assert_int_equal(heard(fd), 2);
+	assert_true(loop_advance(loop, 0));
+	assert_null(held);
+	close(fd);
+}
+
+/* ---- who may look ---- */
+
+enum { LOOKERS = 60123, NOBODY = 65534 };
+
+/* As a user who is in this group beside another one. */
+static int
+connected_as(uid_t uid, gid_t first, gid_t other)
+{
+	int fd;
+
+	assert_int_equal(setgroups(1, &other), 0);
+	assert_int_equal(setegid(first), 0);
+	assert_int_equal(seteuid(uid), 0);
+	fd = connected();
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(setegid(0), 0);
+	assert_int_equal(setgroups(0, NULL), 0);
+	return fd;
+}
+
+static void
+let_lookers_in(void)
+{
+	struct admin_group group;
+	struct stat st;
+	char name[16];
+
+	snprintf(name, sizeof name, "%d", LOOKERS);
+	assert_int_equal(chmod(directory, 0755), 0);
+	assert_true(admin_group_find(&group, name, error));
+	assert_true(admin_let_look(admin, &group, error));
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_int_equal(st.st_gid, LOOKERS);
+}
+
+static void
+a_group_may_look_and_change_nothing(void **state)
+{
+	static const struct {
+		gid_t first, other;
+	} members[] = { { LOOKERS, NOBODY }, { NOBODY, LOOKERS } };
+
+	(void)state;
+	if (geteuid() != 0)
+		SKIP("only root can become somebody else");
+	let_lookers_in();
+	for (size_t i = 0; i < COUNT(members); i++) {
+		int fd = connected_as(NOBODY, members[i].first, members[i].other);
+
+		assert_true(fd >= 0);
+		SAY(fd, "{\"command\":\"status\"}\n");
+		expect(fd, "{\"state\":\"running\",\"said\":null}\n");
+		fd = connected_as(NOBODY, members[i].first, members[i].other);
+		SAY(fd, "{\"command\":\"slow\"}\n");
+		expect_refusal(fd, "admin-not-permitted");
+		assert_null(held);
+	}
+	assert_int_equal(connected_as(NOBODY, NOBODY, NOBODY), -1);
+	assert_int_equal(chmod(path, 0666), 0); /* as a careless operator would */
+	{
+		int fd = connected_as(NOBODY, NOBODY, NOBODY);
+
+		SAY(fd, "{\"command\":\"status\"}\n");
+		expect_refusal(fd, "admin-not-permitted");
+	}
+	assert_int_equal(questions, (int)COUNT(members));
+}
+
+static void
+however_many_look_the_owner_finds_a_place(void **state)
+{
+	int fds[ADMIN_QUESTIONS_MOST], fd, count = ADMIN_QUESTIONS_MOST - ADMIN_PLACES_KEPT;
+
+	(void)state;
+	if (geteuid() != 0)
+		SKIP("only root can become somebody else");
+	let_lookers_in();
+	for (int i = 0; i < count; i++) {
+		fds[i] = connected_as(NOBODY, LOOKERS, LOOKERS);
+		assert_true(loop_advance(loop, 0));
+	}
+	fd = connected_as(NOBODY, LOOKERS, LOOKERS);
+	assert_true(loop_advance(loop, 0));
+	expect_refusal(fd, "admin-busy");
+	fd = connected();
+	SAY(fd, "{\"command\":\"status\"}\n");
+	expect(fd, "{\"state\":\"running\",\"said\":null}\n");
+	for (int i = 0; i < count; i++)
+		close(fds[i]);
+	assert_true(loop_advance(loop, 0));
+}
+
+static void
+a_group_that_is_not_there_is_told(void **state)
+{
+	struct admin_group group;
+	char why[256];
+
+	(void)state;
+	assert_false(admin_group_find(&group, "no-such-group", error));
+	assert_non_null(strstr(error, "no-such-group"));
+	assert_true(admin_group_find(&group, NULL, error));
+	assert_false(group.is_given);
+	assert_true(admin_group_find(&group, "root", error));
+	assert_true(group.is_given && group.id == 0);
+	assert_true(admin_is_group_name("valise-admins", why));
+	assert_true(admin_is_group_name("60123", why));
+	assert_false(admin_is_group_name("", why));
+	assert_false(admin_is_group_name("a b", why));
+	assert_false(admin_is_group_name("-a", why));
+}
+
 static void
 the_socket_is_its_owners_alone(void **state)
 {
@@ -605,6 +824,13 @@ static const struct CMUnitTest tests[] = {
 	ADMIN_TEST(a_question_without_end_is_refused_at_its_bound),
 	ADMIN_TEST(random_bytes_are_answered_or_waited_for),
 	ADMIN_TEST(a_foreign_user_is_told_no_and_asks_nothing),
+	ADMIN_TEST(an_answer_in_pieces_waits_for_its_reader),
+	ADMIN_TEST(who_leaves_in_the_middle_is_not_told_the_rest),
+	ADMIN_TEST(who_does_not_read_a_piece_is_dropped),
+	ADMIN_TEST(what_is_not_told_within_its_time_is_cut_short),
+	ADMIN_TEST(a_group_may_look_and_change_nothing),
+	ADMIN_TEST(however_many_look_the_owner_finds_a_place),
+	ADMIN_TEST(a_group_that_is_not_there_is_told),
 	ADMIN_TEST(the_socket_is_its_owners_alone),
 	ADMIN_TEST(what_a_dead_instance_left_is_replaced_but_no_file),
 	ADMIN_TEST(a_path_that_cannot_be_is_refused_with_a_sentence),
