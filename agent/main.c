@@ -29,8 +29,13 @@
 enum { HOLD_MOST_S = 86400 };
 
 #define CONFIG_OPTION \
-	{ "config", 'c', "FILE", paths_agent_config_help, NULL, false, false }
-#define OPTION(name, value, help) { name, 0, value, help, NULL, false, false }
+	{ \
+		"config", 'c', "FILE", paths_agent_config_help, NULL, false, false \
+	}
+#define OPTION(name, value, help) \
+	{ \
+		name, 0, value, help, NULL, false, false \
+	}
 
 enum run_option { RUN_ONCE, RUN_CONFIG, RUN_OPTIONS };
 static const struct program_option run_options[RUN_OPTIONS + 1] = {
@@ -40,16 +45,17 @@ static const struct program_option run_options[RUN_OPTIONS + 1] = {
 enum check_option { CHECK_CLIENT, CHECK_ENDPOINT, CHECK_CONFIG, CHECK_OPTIONS };
 static const struct program_option check_options[CHECK_OPTIONS + 1] = {
 	[CHECK_CLIENT] = { "client", 0, "FILE",
-	    "say whether a client with this certificate would be let in, and why", "endpoint", false,
-	    false },
+	    "say whether a client with this certificate would be let in, and why", "endpoint",
+	    false, false },
 	[CHECK_ENDPOINT] = { "endpoint", 0, "NAME", "by which endpoint", "client", false, false },
 	[CHECK_CONFIG] = CONFIG_OPTION,
 };
 enum diagnose_option { DIAGNOSE_JSON, DIAGNOSE_HOLD, DIAGNOSE_CONFIG, DIAGNOSE_OPTIONS };
 static const struct program_option diagnose_rows[DIAGNOSE_OPTIONS + 1] = {
-	[DIAGNOSE_JSON] = { "json", 'j', NULL, "one document instead of lines", NULL, false, false },
-	[DIAGNOSE_HOLD] = OPTION("hold", "SECONDS",
-	    "keep the connection to each relay, and see whether it lasts"),
+	[DIAGNOSE_JSON] = { "json", 'j', NULL, "one document instead of lines", NULL, false,
+	    false },
+	[DIAGNOSE_HOLD] = OPTION(
+	    "hold", "SECONDS", "keep the connection to each relay, and see whether it lasts"),
 	[DIAGNOSE_CONFIG] = CONFIG_OPTION,
 };
 static const struct program_option config_options[] = { CONFIG_OPTION, { 0 } };
@@ -110,8 +116,8 @@ check(const struct program_command *command, int count, char **arguments)
 	if (!tls_start())
 		return EX_SOFTWARE;
 	if (values[CHECK_CLIENT])
-		return agent_check_client(or_default(values[CHECK_CONFIG]), values[CHECK_CLIENT],
-		    values[CHECK_ENDPOINT]);
+		return agent_check_client(
+		    or_default(values[CHECK_CONFIG]), values[CHECK_CLIENT], values[CHECK_ENDPOINT]);
 	return agent_check_run(or_default(values[CHECK_CONFIG]));
 }
 
@@ -142,8 +148,7 @@ ask(const struct program_command *command, int count, char **arguments)
 	const char *config = NULL;
 	int code = program_read(command, count, arguments, &config, NULL, NULL);
 
-	return code != EX_OK ? code
-			     : admin_client_run(&program, or_default(config), command->word);
+	return code != EX_OK ? code : admin_client_run(&program, or_default(config), command->word);
 }
 
 /* ---- those that read their command lines themselves ---- */
@@ -198,16 +203,18 @@ forward(const struct program_command *command, int count, char **arguments)
 }
 
 static const struct program_command commands[] = {
-	{ "run", "", "serve the endpoints of the configuration until told to stop", run_options, run },
+	{ "run", "", "serve the endpoints of the configuration until told to stop", run_options,
+	    run },
 	{ "check", "", "read the configuration and every file that it names, and say what is wrong",
 	    check_options, check },
-	{ "diagnose", "", "try the way to each relay, what it says to each endpoint, and each upstream",
+	{ "diagnose", "",
+	    "try the way to each relay, what it says to each endpoint, and each upstream",
 	    diagnose_rows, diagnose },
 	{ "status", "", "ask the running agent how it is", config_options, ask },
 	{ "reload", "", "have it read its configuration again, and say whether that holds",
 	    config_options, ask },
-	{ "acme-rekey", "", "have it change the keys of its accounts at ACME servers", config_options,
-	    ask },
+	{ "acme-rekey", "", "have it change the keys of its accounts at ACME servers",
+	    config_options, ask },
 	{ "join", "", "make this host's agent out of the line of an invitation", join_inside_rows,
 	    join },
 	{ "keygen", "NAME", "make an agent's key here, and the request for its certificate",

@@ -1,4 +1,4 @@
-/* Asking a daemon, and printing what it says. */
+/* Finds the daemon's socket and asks one question there. */
 #include "base/admin_client.h"
 
 #include <errno.h>
@@ -75,15 +75,24 @@ connect_to(const struct admin_program *program, const char *path, int *fd)
 	    strerror(errno));
 }
 
+/* 0: it is too long. */
+static size_t
+encode_question(const json_t *question, char line[ADMIN_QUESTION_BYTES])
+{
+	size_t bytes = json_dumpb(question, line, ADMIN_QUESTION_BYTES - 1, JSON_COMPACT);
+
+	if (bytes == 0 || bytes >= ADMIN_QUESTION_BYTES)
+		return 0;
+	line[bytes++] = '\n';
+	return bytes;
+}
+
 /* A refusal may come before the question is sent; then the question is not needed, and failing to
  * send it is not a fault. */
 static void
-send_question(int fd, const char *word)
+send_question(int fd, const char *line, size_t bytes)
 {
-	char line[ADMIN_QUESTION_BYTES];
-	int bytes = snprintf(line, sizeof line, "{\"command\": \"%s\"}\n", word);
-
-	if (send(fd, line, (size_t)bytes, MSG_NOSIGNAL) < 0)
+	if (send(fd, line, bytes, MSG_NOSIGNAL) < 0)
 		return;
 }
 
@@ -102,6 +111,8 @@ exit_code_of(const json_t *error)
 
 	if (json_object_get(error, "mistakes"))
 		return EX_CONFIG;
+	if (code && strcmp(code, "admin-question-malformed") == 0)
+		return EX_USAGE;
 	if (code && strcmp(code, "admin-not-permitted") == 0)
 		return EX_NOPERM;
 	if (code && (strcmp(code, "admin-busy") == 0 || strcmp(code, "admin-no-answer") == 0))
@@ -110,41 +121,53 @@ exit_code_of(const json_t *error)
 }
 
 static int
-print(const struct admin_program *program, const json_t *answer)
+tell_error(const struct admin_program *program, const json_t *error)
 {
-	const json_t *error = json_object_get(answer, "error"), *mistake;
-	const char *message = json_string_value(json_object_get(error ? error : answer, "message"));
+	const char *message = json_string_value(json_object_get(error, "message"));
+	const json_t *mistake;
 	size_t i;
 
 	json_array_foreach(json_object_get(error, "mistakes"), i, mistake)
 	    fprintf(stderr, "%s\n", json_string_value(mistake));
-	if (error)
-		return fail(
-		    program, exit_code_of(error), "%s", message ? message : "no reason given");
-	if (message && json_object_size(answer) == 1)
-		puts(message);
-	else if (json_dumpf(answer, stdout, JSON_INDENT(2)) < 0 || putchar('\n') == EOF)
-		return EX_IOERR;
-	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	return fail(program, exit_code_of(error), "%s", message ? message : "no reason given");
+}
+
+/* Takes the answer. */
+static int
+judge(const struct admin_program *program, const char *path, json_t *given, json_t **answer)
+{
+	const json_t *error = json_object_get(given, "error");
+	int code = EX_OK;
+
+	if (!given)
+		code = fail(program, EX_UNAVAILABLE,
+		    "no answer came from %s; is it overloaded, or stopping?", path);
+	else if (error)
+		code = tell_error(program, error);
+	*answer = code == EX_OK ? json_incref(given) : NULL;
+	json_decref(given);
+	return code;
 }
 
 int
-admin_client_run(const struct admin_program *program, const char *config_path, const char *word)
+admin_client_ask(const struct admin_program *program, const char *config_path,
+    const json_t *question, json_t **answer)
 {
-	char path[ADMIN_PATH];
+	char path[ADMIN_PATH], line[ADMIN_QUESTION_BYTES];
+	size_t bytes = encode_question(question, line);
 	json_error_t why;
-	json_t *answer;
-	int fd = -1, code = find_socket(program, config_path, path);
+	int fd = -1, code;
 
+	*answer = NULL;
+	if (bytes == 0)
+		return fail(program, EX_USAGE, "the question is too long; shorten its options");
+	code = find_socket(program, config_path, path);
 	if (code == EX_OK)
 		code = connect_to(program, path, &fd);
 	if (code == EX_OK) {
-		send_question(fd, word);
-		answer = json_load_callback(receive, &fd, JSON_DISABLE_EOF_CHECK, &why);
-		code = answer ? print(program, answer)
-			      : fail(program, EX_UNAVAILABLE,
-				    "no answer came from %s; is it overloaded, or stopping?", path);
-		json_decref(answer);
+		send_question(fd, line, bytes);
+		code = judge(program, path,
+		    json_load_callback(receive, &fd, JSON_DISABLE_EOF_CHECK, &why), answer);
 	}
 	if (fd >= 0)
 		close(fd);

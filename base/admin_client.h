@@ -1,9 +1,11 @@
 /*
- * The other end of the admin socket: a command asks the running daemon and
- * prints what it says.  It waits, so it is for programs that do nothing else.
+ * The other end of the admin socket: a command asks the running daemon.  It waits, so it is for
+ * programs that do nothing else.
  */
 #ifndef BASE_ADMIN_CLIENT_H
 #define BASE_ADMIN_CLIENT_H
+
+#include <jansson.h>
 
 #include "base/conf.h"
 
@@ -21,13 +23,14 @@ struct admin_program {
 };
 
 /*
- * Sends {"command": word} and prints the answer: a document as JSON on stdout,
- * one that has nothing but a "message" as that sentence; an error on stderr, with
- * its "mistakes" (lines as of conf.h) before it.
+ * Sends the question, an object with a "command", and has *answer, which is the caller's then.  An answer
+ * that is an error is told on standard error, its "mistakes" (lines as of conf.h) before its message, and
+ * *answer is NULL.
  *
- * Returns the exit code: 0; 66 no configuration, 69 nobody listens or no answer
- * came, 77 not permitted, 78 an error with mistakes, 70 any other error.
+ * Returns the exit code: 0; 64 what is asked for makes no sense, 66 no configuration, 69 nobody listens or
+ * no answer came, 77 not permitted, 78 an error with mistakes, 70 any other error.
  */
-int admin_client_run(const struct admin_program *, const char *config_path, const char *word);
+int admin_client_ask(
+    const struct admin_program *, const char *config_path, const json_t *question, json_t **answer);
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/thread.h"
 #include "base/units.h"
 
-enum { WORKERS_MOST = 256, MEMORY_LEAST = 16 << 20 };
+enum { MEMORY_LEAST = 16 << 20 };
 
 const char *const daemon_rows_log_levels[] = { "error", "warning", "info", "debug", NULL };
 const char *const daemon_rows_starttls[] = { "none", "postgres", NULL };
@@ -68,9 +68,10 @@ daemon_rows_is_workers(const char *text, char error[256])
 	uint64_t count;
 
 	if (strcmp(text, "auto") == 0 ||
-	    (number_parse(text, &count) && count > 0 && count <= WORKERS_MOST))
+	    (number_parse(text, &count) && count > 0 && count <= DAEMON_WORKERS_MOST))
 		return true;
-	snprintf(error, 256, "is not a number of workers; write auto or 1 to %d", WORKERS_MOST);
+	snprintf(
+	    error, 256, "is not a number of workers; write auto or 1 to %d", DAEMON_WORKERS_MOST);
 	return false;
 }
 

@@ -92,6 +92,7 @@ uint64_t daemon_rows_memory(const char *text, uint64_t host);
 void daemon_rows_print_memory(const char *key, uint64_t bytes, FILE *);
 void daemon_rows_print_limit(const char *key, uint64_t value, uint64_t asked, FILE *);
 
+enum { DAEMON_WORKERS_MOST = 256 };
 bool daemon_rows_is_workers(const char *text, char error[256]);
 /* How many that is: of "auto" (or NULL), one per core. */
 unsigned daemon_rows_workers(const char *text);

@@ -30,6 +30,8 @@ reap(void *arg)
 	if (self->identity)
 		identity_release(self->identity);
 	agent_session_endpoints_wipe(self);
+	free(self->software);
+	free(self->region);
 	free(self);
 }
 
@@ -90,6 +92,7 @@ cut(struct agent_session *self)
 	agent_session_move(self, AGENT_SESSION_GONE);
 	agent_session_count_over(self);
 	agent_session_log_end(self);
+	list_walks_step_over(&self->worker->walks, self, LIST_NEXT(self, link));
 	LIST_REMOVE(self, link);
 	LIST_INSERT_HEAD(&self->worker->departing, self, link);
 	timer_clear(&self->not_after);

@@ -286,6 +286,17 @@ face_twin(struct agent_session *self, struct session_ref *twin)
 	return false;
 }
 
+/* For lists; NULL: it says nothing, or memory is short. */
+static char *
+keep_text(const char *text)
+{
+	char *kept = text[0] ? strdup(text) : NULL;
+
+	if (text[0] && !kept)
+		memory_short("what an agent calls itself, in lists");
+	return kept;
+}
+
 /* Adopts the usage. The newcomer takes its twin's place in the limits, unless both turn out to live: see
  * agent_session_twin_lives(). */
 static void
@@ -306,6 +317,8 @@ admit(struct agent_session *self, const struct frame_hello *hello, struct usage 
 	} else {
 		agent_session_move(self, AGENT_SESSION_SERVING);
 		self->features = hello->features & FEATURE_HANDOFF;
+		self->software = keep_text(hello->software);
+		self->region = keep_text(hello->region);
 		self->is_dry_run = facts_find(hello->facts, FACT_DRY_RUN, &(struct cursor){ 0 });
 		self->can_move = (hello->features & FEATURE_MOVE) && !self->is_dry_run &&
 		    session_version(self->session) >= PROTOCOL_FACTS;

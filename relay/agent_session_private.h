@@ -81,6 +81,7 @@ struct agent_session {
 	struct agent_session_resume resume;
 	struct agent_session_lines lines;
 	uint64_t begun_us, up_ms;
+	char *software, *region; /* as it says; NULL: it has not, or memory was short */
 	uint32_t features; /* that both have */
 	bool is_succeeded; /* by another session of its process; ends soon */
 	bool is_dry_run;   /* what it announces is judged and neither served nor kept; */

@@ -104,6 +104,7 @@ dissolve(struct flow *flow)
 
 	flow_wait_leave(flow);
 	flow_move(flow, FLOW_OVER);
+	list_walks_step_over(&worker->walks, flow, LIST_NEXT(flow, link));
 	LIST_REMOVE(flow, link);
 	pump_free(flow->pump);
 	flow->pump = NULL;
@@ -563,6 +564,24 @@ flow_cut_all(struct worker_context *worker, const char *reason)
 			socket_reset_on_close(flow->way->conn.fd);
 		end(flow, reason);
 	}
+}
+
+bool
+flow_kick(struct flow *flow)
+{
+	static const char kicked[] = "kicked";
+
+	if (flow->reason)
+		return false; /* it ends already */
+	if (flow->state == FLOW_JOINED) {
+		flow->reason = kicked;
+		pump_stop(flow->pump);
+		return true;
+	}
+	if (flow->way->conn.fd >= 0)
+		socket_reset_on_close(flow->way->conn.fd);
+	end(flow, kicked);
+	return true;
 }
 
 /* The client's block has the most flows, and somebody of another one has come. */

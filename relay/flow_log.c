@@ -31,8 +31,8 @@ or_none(const char *text)
 	return text && text[0] != '\0' ? text : NULL;
 }
 
-static const char *
-ja4_of(const struct flow *flow)
+const char *
+flow_ja4(const struct flow *flow)
 {
 	return flow->names + strlen(flow->names) + 1;
 }
@@ -46,8 +46,8 @@ flow_route(const struct flow *flow)
 				  : name_flows_name(flow->name_place);
 }
 
-static const char *
-upstream_of(const struct flow *flow, char filled[UPSTREAM_URL_TARGET])
+const char *
+flow_upstream(const struct flow *flow, char filled[UPSTREAM_URL_TARGET])
 {
 	const struct route_static_settings *route =
 	    flow->static_route ? route_static_config(flow->static_route) : NULL;
@@ -60,8 +60,8 @@ upstream_of(const struct flow *flow, char filled[UPSTREAM_URL_TARGET])
 }
 
 /* Of a flow over an agent. */
-static const char *
-carrier_of(const struct flow *flow)
+const char *
+flow_carrier(const struct flow *flow)
 {
 	if (!flow->session_ref)
 		return NULL;
@@ -100,8 +100,8 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		log_str("server_name", flow_server_name(flow)),
 		log_str("route", or_none(flow_route(flow))),
 		log_agent(flow_identity(flow)),
-		log_str("upstream", upstream_of(flow, upstream)),
-		log_str("carrier", carrier_of(flow)),
+		log_str("upstream", flow_upstream(flow, upstream)),
+		log_str("carrier", flow_carrier(flow)),
 		log_u64("bytes_in", flow_bytes_in(flow)),
 		log_u64("bytes_out", flow_bytes_out(flow)),
 		log_u64("duration_ms", (now - begun) / 1000),
@@ -111,7 +111,7 @@ flow_log_closed(const struct flow *flow, const char *reason)
 		log_str("silent",
 		    pump_silent_side(
 			flow->pump, "client", flow->static_route ? "upstream" : "agent")),
-		log_str("ja4", or_none(ja4_of(flow))),
+		log_str("ja4", or_none(flow_ja4(flow))),
 		{ 0 },
 	};
 
@@ -159,11 +159,11 @@ flow_log_refused(const struct flow *flow, enum refusal reason, uint8_t alert)
 	    log_str("client", address_text(&from, client)),
 	    log_str("server_name", flow_server_name(flow)),
 	    log_str("route", or_none(flow_route(flow))), log_agent(flow_identity(flow)),
-	    log_str("upstream", upstream_of(flow, upstream)),
+	    log_str("upstream", flow_upstream(flow, upstream)),
 	    log_str("error", or_none(flow->way->trouble)), log_str("reason", flow->reason),
 	    log_u64("attempts", flow->attempts),
 	    log_u64("duration_ms", (clock_us() - flow->accepted_us) / 1000),
-	    log_u64("alert", alert), log_str("ja4", or_none(ja4_of(flow))));
+	    log_u64("alert", alert), log_str("ja4", or_none(flow_ja4(flow))));
 }
 
 void
@@ -174,6 +174,6 @@ flow_log_retry(const struct flow *flow, const char *why)
 
 	log_limited(LOG_INFO, "flow-attempt-failed", &from, why,
 	    log_hex("flow", flow->id, sizeof flow->id), log_agent(flow_identity(flow)),
-	    log_str("upstream", upstream_of(flow, filled)),
+	    log_str("upstream", flow_upstream(flow, filled)),
 	    log_str("state", flow_state_name[flow->state]), log_u64("attempt", flow->attempts));
 }

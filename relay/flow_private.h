@@ -5,6 +5,7 @@
 #define RELAY_FLOW_PRIVATE_H
 
 #include "base/loop.h"
+#include "base/upstream_url.h"
 #include "relay/flow.h"
 #include "relay/refuse.h"
 #include "relay/route.h"
@@ -104,6 +105,10 @@ const char *flow_route(const struct flow *);
 /* From the client and to it, so far. */
 uint64_t flow_bytes_in(const struct flow *);
 uint64_t flow_bytes_out(const struct flow *);
+/* Texts are NULL where there is none; `filled` may be what is returned. */
+const char *flow_upstream(const struct flow *, char filled[UPSTREAM_URL_TARGET]);
+const char *flow_carrier(const struct flow *);
+const char *flow_ja4(const struct flow *);
 void flow_log_closed(const struct flow *, const char *reason);
 void flow_log_refused(const struct flow *, enum refusal, uint8_t alert);
 void flow_log_retry(const struct flow *, const char *why);
@@ -124,6 +129,8 @@ void flow_static_failed(struct flow *, const char *why);
 /* The upstream counts it no more. */
 void flow_static_leave(struct flow *);
 
+/* The operator ends it: both sides are reset.  False: it is ending anyway. */
+bool flow_kick(struct flow *);
 void flow_move(struct flow *, enum flow_state);
 void flow_look_up(struct flow *);
 void flow_refuse(struct flow *, enum refusal);

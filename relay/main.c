@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/admin_client.h"
+#include "base/admin_command.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/process.h"
@@ -17,12 +17,25 @@
 #include "relay/check.h"
 #include "relay/relay.h"
 #include "relay/relay_join.h"
+#include "relay/relay_views.h"
 #include "relay/settings.h"
 #include "tunnel/tls.h"
 
-#define CONFIG_OPTION \
-	{ "config", 'c', "FILE", paths_relay_config_help, NULL, false, false }
-#define OPTION(name, value, help) { name, 0, value, help, NULL, false, false }
+#define CONFIG_OPTION ADMIN_CONFIG_OPTION(paths_relay_config_help)
+#define OPTION(name, value, help) \
+	{ \
+		name, 0, value, help, NULL, false, false \
+	}
+/* What flows and sessions are picked by. */
+#define AGENT_OPTIONS \
+	OPTION("session", "ID", "of this session, as `agents` says it"), \
+	    OPTION("agent", "NAME", "of agents with this name in their grant"), \
+	    OPTION("issuer-key", "KEY", "whose certificate is of the CA with this key")
+#define FLOW_OPTIONS \
+	OPTION("flow", "ID", "the flow with this id"), \
+	    OPTION("name", "NAME", "to this server name, or by the route of this pattern"), \
+	    OPTION("client", "ADDRESS[/BITS]", "of this client or network"), AGENT_OPTIONS
+
 enum run_option { RUN_TAKEOVER, RUN_CONFIG, RUN_OPTIONS };
 static const struct program_option run_options[RUN_OPTIONS + 1] = {
 	[RUN_TAKEOVER] = OPTION("takeover", NULL,
@@ -30,6 +43,21 @@ static const struct program_option run_options[RUN_OPTIONS + 1] = {
 	[RUN_CONFIG] = CONFIG_OPTION,
 };
 static const struct program_option config_options[] = { CONFIG_OPTION, { 0 } };
+static const struct program_option order_options[] = { ADMIN_JSON_OPTION, CONFIG_OPTION, { 0 } };
+static const struct program_option status_options[] = { ADMIN_VIEW_OPTIONS, CONFIG_OPTION, { 0 } };
+static const struct program_option agents_options[] = { AGENT_OPTIONS,
+	OPTION("sort", RELAY_AGENTS_SORT, "by this column"), ADMIN_VIEW_OPTIONS, CONFIG_OPTION,
+	{ 0 } };
+static const struct program_option routes_options[] = { OPTION("name", "NAME",
+							    "this name or pattern alone"),
+	OPTION("sort", RELAY_ROUTES_SORT, "by this column"), ADMIN_VIEW_OPTIONS, CONFIG_OPTION,
+	{ 0 } };
+static const struct program_option flows_options[] = { FLOW_OPTIONS,
+	OPTION("sort", RELAY_FLOWS_SORT, "by this column, the largest first"), ADMIN_VIEW_OPTIONS,
+	CONFIG_OPTION, { 0 } };
+static const struct program_option kick_options[] = { FLOW_OPTIONS, ADMIN_JSON_OPTION,
+	CONFIG_OPTION, { 0 } };
+
 /* From log_start() on nobody waits for whoever reads the log; it is a thread, before which
  * processes begin. */
 static int
@@ -60,8 +88,8 @@ run(const struct program_command *command, int count, char **arguments)
 		return code;
 	if (!tls_start())
 		return EX_SOFTWARE;
-	return serve(
-	    values[RUN_CONFIG] ? values[RUN_CONFIG] : paths_relay_config, values[RUN_TAKEOVER] != NULL);
+	return serve(values[RUN_CONFIG] ? values[RUN_CONFIG] : paths_relay_config,
+	    values[RUN_TAKEOVER] != NULL);
 }
 
 static int
@@ -86,12 +114,9 @@ static int
 ask(const struct program_command *command, int count, char **arguments)
 {
 	static const struct admin_program program = { "valise-relay", settings_admin_rows };
-	const char *config = NULL;
-	int code = program_read(command, count, arguments, &config, NULL, NULL);
 
-	return code != EX_OK
-	    ? code
-	    : admin_client_run(&program, config ? config : paths_relay_config, command->word);
+	return admin_command_run(
+	    &program, paths_relay_config, relay_view_of(command->word), command, count, arguments);
 }
 
 static const struct program_command commands[] = {
@@ -99,9 +124,15 @@ static const struct program_command commands[] = {
 	{ "check", "", "check the configuration and all its files, and say what is wrong",
 	    config_options, check },
 	{ "join", "", "make this host's relay out of the line of an invitation", join_rows, join },
-	{ "status", "", "ask the running relay how it is", config_options, ask },
-	{ "reload", "", "have the running relay read its configuration again, and say whether it holds",
-	    config_options, ask },
+	{ "status", "", "ask the running relay how it is", status_options, ask },
+	{ "agents", "", "which agents are connected", agents_options, ask },
+	{ "routes", "", "which names lead where", routes_options, ask },
+	{ "flows", "", "which connections are open, and how fast they are", flows_options, ask },
+	{ "kick", "", "end flows, or agents' sessions with their flows", kick_options, ask },
+	{ "drain", "", "have the running relay take nothing new, and stop when all is over",
+	    order_options, ask },
+	{ "reload", "", "have it read its configuration again, and say whether that holds",
+	    order_options, ask },
 	{ 0 },
 };
 

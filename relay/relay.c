@@ -2,6 +2,7 @@
 #include "relay/relay.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sysexits.h>
@@ -15,6 +16,8 @@
 #include "base/shares.h"
 #include "base/web.h"
 #include "enrol/crl_refresh.h"
+#include "relay/kick.h"
+#include "relay/listing.h"
 #include "relay/relay_private.h"
 #include "relay/reload.h"
 #include "relay/renew.h"
@@ -346,8 +349,72 @@ on_reload(void *arg, struct admin_question *question, const json_t *document)
 		admin_reload(question, reload_asked, relay);
 }
 
+static struct listing_place
+place_of(struct relay *relay)
+{
+	return (struct listing_place){ &relay->listings, relay->loop, &relay->shared,
+		relay->reload.rules };
+}
+
+static void
+on_agents(void *relay, struct admin_question *question, const json_t *document)
+{
+	const struct listing_place place = place_of(relay);
+
+	listing_agents(question, &place, document);
+}
+
+static void
+on_routes(void *relay, struct admin_question *question, const json_t *document)
+{
+	const struct listing_place place = place_of(relay);
+
+	listing_routes(question, &place, document);
+}
+
+static void
+on_flows(void *relay, struct admin_question *question, const json_t *document)
+{
+	const struct listing_place place = place_of(relay);
+
+	listing_flows(question, &place, document);
+}
+
+static void
+on_kick(void *relay, struct admin_question *question, const json_t *document)
+{
+	const struct listing_place place = place_of(relay);
+
+	kick(question, &place, document);
+}
+
+/* As the signal does. */
+static void
+on_drain(void *arg, struct admin_question *question, const json_t *document)
+{
+	struct relay *relay = arg;
+	char message[128];
+
+	(void)document;
+	if (relay->state != RELAY_SERVING) {
+		admin_refuse(question, "draining",
+		    "the relay drains already, or hands over to another process", NULL);
+		return;
+	}
+	snprintf(message, sizeof message,
+	    "the relay takes nothing new; %" PRIu64 " open flows may finish within %" PRIu64 " s",
+	    shares_count(relay->shared.flows), relay->reload.rules->settings.drain_ms / 1000);
+	relay_drain(relay);
+	admin_answer(question, json_pack("{s:s}", "message", message));
+}
+
 const struct admin_word relay_admin_words[] = {
 	{ "status", on_status, ADMIN_LOOKS },
+	{ "agents", on_agents, ADMIN_LOOKS },
+	{ "routes", on_routes, ADMIN_LOOKS },
+	{ "flows", on_flows, ADMIN_LOOKS },
+	{ "kick", on_kick, ADMIN_CHANGES },
+	{ "drain", on_drain, ADMIN_CHANGES },
 	{ "reload", on_reload, ADMIN_CHANGES },
 	{ "takeover", relay_on_takeover, ADMIN_CHANGES },
 	{ 0 },

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/admin.h"
+#include "base/listing.h"
 #include "base/loop.h"
 #include "base/memory.h"
 #include "relay/reload.h"
@@ -45,6 +46,8 @@ struct relay {
 	struct fetcher *fetcher;
 	struct admin *admin; /* NULL: nobody can ask */
 	struct web *web;     /* NULL: nothing is served by HTTP */
+	struct admin_group admin_group;
+	struct listings listings;
 	int64_t since_s;
 	struct timer tick, deadline;
 	struct memory_tide flows;

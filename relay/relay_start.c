@@ -189,7 +189,9 @@ listen_to_operator(struct relay *relay)
 	    admin_new(relay->loop, admin_path(settings->admin_socket, settings->state_dir, path),
 		relay_admin_words, relay, error);
 	if (relay->admin)
-		return EX_OK;
+		return admin_let_look(relay->admin, &relay->admin_group, error)
+		    ? EX_OK
+		    : relay_fail(EX_CANTCREAT, error);
 	if (settings->admin_socket)
 		return relay_fail(memory_exit_code(EX_CANTCREAT), error);
 	log_event(LOG_WARNING, "admin-unavailable", error);
@@ -227,6 +229,7 @@ relay_open(struct relay *relay, bool takes_over)
 {
 	const struct shared *shared = &relay->shared;
 	const struct settings *settings;
+	char error[ADMIN_ERROR];
 	int code;
 
 	if (!shared_init(&relay->shared))
@@ -237,6 +240,8 @@ relay_open(struct relay *relay, bool takes_over)
 	log_init("valise-relay", (enum log_level)settings->log.level,
 	    (enum log_format)settings->log.format);
 	warn_of_descriptors(relay->reload.rules);
+	if (!admin_group_find(&relay->admin_group, settings->admin_group, error))
+		return relay_fail(EX_CONFIG, error);
 	if (takes_over && (code = relay_ask_for_takeover(relay)) != EX_OK)
 		return code;
 	code = relay->takeover ? relay_take_lock(relay) : lock_out_others(settings);
@@ -269,6 +274,7 @@ relay_close(struct relay *relay)
 	fetcher_free(relay->fetcher);
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_join(shared->workers[i]);
+	listing_abandon_all(&relay->listings);
 	loop_free(relay->loop); /* their last reports are delivered here */
 	web_free(relay->web);
 	for (unsigned i = 0; i < shared->worker_count; i++)

@@ -57,7 +57,7 @@ take_admin(struct relay *relay)
 	relay->admin = admin_adopt(relay->loop, takeover_admin(relay->takeover),
 	    admin_path(settings->admin_socket, settings->state_dir, path), relay_admin_words, relay,
 	    error);
-	if (!relay->admin)
+	if (!relay->admin || !admin_let_look(relay->admin, &relay->admin_group, error))
 		log_event(LOG_WARNING, "admin-unavailable", error);
 }
 

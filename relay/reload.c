@@ -172,6 +172,9 @@ tell_unchanged(const struct settings *old, const struct settings *fresh)
 	if (!web_rows_equal(&old->web, &fresh->web))
 		log_event(LOG_WARNING, "restart-needed",
 		    "admin.http, admin.http_hosts and admin.health change only by a restart");
+	if (strcmp(old->admin_group ? old->admin_group : "",
+		fresh->admin_group ? fresh->admin_group : "") != 0)
+		log_event(LOG_WARNING, "restart-needed", "admin.group changes only by a restart");
 }
 
 void

@@ -287,6 +287,8 @@ static const struct conf_row rows[] = {
 	    .check = daemon_rows_is_path, .has_variable = true },
 	{ "admin.socket", CONF_TEXT, AT(settings, admin_socket), .check = admin_is_path,
 	    .has_variable = true },
+	{ "admin.group", CONF_TEXT, AT(settings, admin_group), .check = admin_is_group_name,
+	    .mark_offset = AT(settings, admin_group_mark) },
 	WEB_ROWS(struct settings, web), DAEMON_LOG_ROWS(struct settings, log), { 0 }
 };
 

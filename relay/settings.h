@@ -97,7 +97,8 @@ struct settings {
 	uint64_t pool_least, pool_most, pool_ping_ms;
 	uint64_t tolerance_ms, half_closed_ms, stall_ms, drain_ms;
 	char *state_dir;
-	char *admin_socket;
+	char *admin_socket, *admin_group;
+	struct conf_mark admin_group_mark;
 	struct web_settings web;
 	struct log_settings log;
 };

@@ -315,6 +315,16 @@ check_bounds(struct settings *settings, struct conf_report *report)
 		derive_rates(settings);
 }
 
+/* Nobody but the relay's user may enter the state directory. */
+static void
+check_admin(const struct settings *settings, struct conf_report *report)
+{
+	if (settings->admin_group && !settings->admin_socket)
+		conf_error(report, settings->admin_group_mark,
+		    "admin.group needs admin.socket: a group cannot enter state_dir; write "
+		    "socket: /run/valise-relay/admin.sock");
+}
+
 void
 settings_check(struct settings *settings, struct conf_report *report)
 {
@@ -328,4 +338,5 @@ settings_check(struct settings *settings, struct conf_report *report)
 		check_refusal(settings, reason, report);
 	check_bounds(settings, report);
 	web_rows_check(&settings->web, report);
+	check_admin(settings, report);
 }

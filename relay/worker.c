@@ -524,6 +524,14 @@ worker_add_metrics(const struct worker *worker, struct relay_metrics_sums *sums)
 	relay_metrics_add(sums, &worker->context.metrics, worker->context.stalls.moved);
 }
 
+struct listing_source
+worker_source(struct worker *worker, bool (*step)(void *context, struct listing_step *))
+{
+	return (struct listing_source){
+		.loop = thread_loop(worker->thread), .step = step, .arg = &worker->context
+	};
+}
+
 /* ---- the thread ---- */
 
 static void

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/listing.h"
 #include "base/loop.h"
 #include "relay/agent_session.h"
 
@@ -74,6 +75,9 @@ void worker_take_census(
 void worker_knock(struct worker *, struct question *, void (*reply)(void *data), void *data);
 /* What it has counted so far, added to the sums.  Any thread. */
 void worker_add_metrics(const struct worker *, struct relay_metrics_sums *);
+/* A part of a listing: the step's argument is the struct worker_context. */
+struct listing_source worker_source(
+    struct worker *, bool (*step)(void *context, struct listing_step *));
 void worker_stop(struct worker *);
 /* Every worker must have been stopped before the first is joined: they wait for one another. */
 void worker_join(struct worker *);

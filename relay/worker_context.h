@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <sys/queue.h>
+#include "base/list_walk.h"
 #include "base/loop.h"
 #include "relay/metrics.h"
 #include "relay/refuse.h"
@@ -35,6 +36,7 @@ struct worker_context {
 	struct rules *rules; /* in force now; held */
 	struct worker_intakes intakes;
 	struct worker_flows flows;
+	struct list_walks walks; /* over flows and sessions, see relay/listing.h */
 	struct worker_sessions sessions;
 	struct worker_sessions departing; /* over, but some of their endpoints are still there */
 	struct worker_channels channels;

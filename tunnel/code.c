@@ -21,6 +21,7 @@ static const struct word {
 	{ CODE_HEARTBEAT_LOST, false, "heartbeat-lost" },
 	{ CODE_SHUTDOWN, false, "shutdown" },
 	{ CODE_SOURCE_REFUSED, true, "source-refused" },
+	{ CODE_KICKED, false, "kicked" },
 	{ CODE_NAME_NOT_GRANTED, true, "name-not-granted" },
 	{ CODE_NAME_TAKEN, false, "name-taken" },
 	{ CODE_NAME_RESERVED, true, "name-reserved" },

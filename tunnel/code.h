@@ -25,6 +25,7 @@ enum code {
 	CODE_HEARTBEAT_LOST = 10,
 	CODE_SHUTDOWN = 11,
 	CODE_SOURCE_REFUSED = 12, /* permanent: the grant does not allow this address */
+	CODE_KICKED = 13,         /* the relay's operator has ended it */
 	/* refusals of an endpoint */
 	CODE_NAME_NOT_GRANTED = 20, /* permanent */
 	CODE_NAME_TAKEN = 21,

@@ -43,7 +43,7 @@ def a_missing_value_is_told_in_our_words(scene):
 @test
 def a_wrong_command_line_exits_64(scene):
 	for name, arguments in (("relay", []), ("relay", ["frobnicate"]), ("relay", ["run", "--frobnicate"]),
-			("relay", ["run", "surplus"]), ("relay", ["agents"]), ("agent", []), ("agent", ["frobnicate"]),
+			("relay", ["run", "surplus"]), ("relay", ["fleet"]), ("agent", []), ("agent", ["frobnicate"]),
 			("agent", ["run", "-c"]), ("agent", ["diagnose", "surplus"]), ("agent", ["tls"]), ("pki", ["frobnicate"]),
 			("sni", ["--frobnicate"])):
 		status, out, err = program(name, *arguments)
@@ -68,7 +68,8 @@ def each_option_of_the_table_is_one(scene):
 	for name in "relay", "agent":
 		for _, word, option, letter, value, _ in (row for row in rows_of(name) if row[0] == "option" and row[1] != "-"):
 			for said in [f"--{option}"] + ([f"-{letter}"] if letter != "-" else []):
-				arguments = [said] if value == "-" else [said, value.split("|")[0] if "|" in value else f"{scene.dir}/none"]
+				given = f"{scene.dir}/none" if value in ("FILE", "DIR") else value.split("|")[0].lower()
+				arguments = [said] if value == "-" else [said, given]
 				for tried in ["--no-such-option", *arguments], [*arguments, "--no-such-option"]:
 					status, _, err = program(name, word, *tried)
 					check(status == 64 and "--no-such-option" in err, f"{name} {word} {tried}: {status} {err}")
