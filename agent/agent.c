@@ -14,6 +14,7 @@
 #include "agent/challenge.h"
 #include "agent/endpoint_health.h"
 #include "agent/metrics_web.h"
+#include "agent/listing.h"
 #include "agent/relay_path.h"
 #include "agent/relay_session.h"
 #include "agent/renew.h"
@@ -63,6 +64,8 @@ struct agent {
 	int exit_code;
 	struct admin *admin; /* NULL: nobody can ask */
 	struct agent_web web;
+	struct admin_group admin_group;
+	struct listings listings;
 	struct timer refresh; /* armed: relays are to hear of what has changed */
 	int64_t since_s;
 	int64_t warned_s; /* of what ends, by the wall clock */
@@ -403,8 +406,28 @@ on_acme_rekey(void *arg, struct admin_question *question, const json_t *document
 		    "the configuration has no endpoint with acme, or the agent is stopping", NULL);
 }
 
+static void
+on_endpoints(void *arg, struct admin_question *question, const json_t *document)
+{
+	struct agent *agent = arg;
+
+	(void)document;
+	agent_listing_endpoints(question, &agent->listings, &agent->live);
+}
+
+static void
+on_flows(void *arg, struct admin_question *question, const json_t *document)
+{
+	struct agent *agent = arg;
+
+	(void)document;
+	agent_listing_flows(question, &agent->listings, &agent->live);
+}
+
 static const struct admin_word admin_words[] = {
 	{ "status", on_status, ADMIN_LOOKS },
+	{ "endpoints", on_endpoints, ADMIN_LOOKS },
+	{ "flows", on_flows, ADMIN_LOOKS },
 	{ "reload", on_reload, ADMIN_CHANGES },
 	{ "acme-rekey", on_acme_rekey, ADMIN_CHANGES },
 	{ 0 },
@@ -425,12 +448,14 @@ listen_to_operator(struct agent *agent, char error[ENDPOINT_ERROR])
 		code = admin_lock(settings->admin_socket, error);
 	if (code != 0)
 		return code;
+	if (!admin_group_find(&agent->admin_group, settings->admin_group, error))
+		return EX_CONFIG;
 	memory_begin();
 	agent->admin = admin_new(agent->live.context.loop,
 	    admin_path(settings->admin_socket, settings->state_dir, path), admin_words, agent,
 	    error);
 	if (agent->admin)
-		return 0;
+		return admin_let_look(agent->admin, &agent->admin_group, error) ? 0 : EX_CANTCREAT;
 	if (settings->admin_socket)
 		return memory_exit_code(EX_CANTCREAT);
 	log_event(LOG_WARNING, "admin-unavailable", error);
@@ -598,6 +623,7 @@ tear_down(struct agent *agent)
 	crl_refresh_free(agent->live.crl_refresh);
 	relay_links_wipe(&agent->live.links);
 	agent_workers_free(context->workers);
+	listing_abandon_all(&agent->listings);
 	challenges_free(context->challenges);
 	if (agent->live.forwards)
 		forwards_keep_revoked(agent->live.forwards);

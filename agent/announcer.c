@@ -480,6 +480,32 @@ announcer_accepted_count(const struct announcer *a)
 	return a->accepted;
 }
 
+static int
+by_number(const void *key, const void *item)
+{
+	const uint32_t *number = key;
+	const struct announcer_entry *entry = item;
+
+	return (*number > entry->number) - (*number < entry->number);
+}
+
+const char *
+announcer_state(const struct announcer *a, uint32_t number, enum code *refused)
+{
+	static const char *const words[ANNOUNCER_STAGES] = {
+		[ANNOUNCER_DUE] = "waiting",
+		[ANNOUNCER_UNDER_WAY] = "announced",
+		[ANNOUNCER_ACCEPTED] = "accepted",
+		[ANNOUNCER_REFUSED] = "refused",
+	};
+	const struct announcer_entry *entry = a->endpoint_count > 0
+	    ? bsearch(&number, a->entries, a->endpoint_count, sizeof *a->entries, by_number)
+	    : NULL;
+
+	*refused = entry ? entry->refused : CODE_NONE;
+	return entry ? words[entry->stage] : NULL;
+}
+
 void
 announcer_again(struct announcer *a, enum code code)
 {

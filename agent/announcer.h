@@ -90,6 +90,9 @@ bool announcer_refused(struct announcer *, const struct session_answer *);
 bool announcer_is_settled(const struct announcer *);
 /* How many endpoints the relay routes here at this moment; challenges are none. */
 size_t announcer_accepted_count(const struct announcer *);
+/* What has become of an endpoint: "accepted", "refused", "announced" or "waiting", and of a refused one why;
+ * NULL: it is not shown, since its upstreams are down. */
+const char *announcer_state(const struct announcer *, uint32_t endpoint, enum code *refused);
 /* What was refused with this code may be accepted now. */
 void announcer_again(struct announcer *, enum code);
 

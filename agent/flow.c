@@ -49,6 +49,12 @@ agent_flow_move(struct agent_flow *flow, enum agent_flow_state state)
 	flow->state = (uint8_t)state;
 }
 
+const char *
+agent_flow_state_name(const struct agent_flow *flow)
+{
+	return state_name[flow->state];
+}
+
 /* ---- the end ---- */
 
 /* A sentence about the reason; NULL: there is none. */
@@ -60,9 +66,8 @@ detail_of(const struct agent_flow *flow)
 	return flow->setup && flow->setup->detail[0] ? flow->setup->detail : NULL;
 }
 
-/* Where it went, or was to go. */
-static const char *
-upstream_of(const struct agent_flow *flow)
+const char *
+agent_flow_upstream(const struct agent_flow *flow)
 {
 	return flow->endpoint ? upstream_group_target(flow->endpoint->upstream.group, flow->target)
 			      : NULL;
@@ -94,7 +99,7 @@ log_close(const struct agent_flow *flow)
 			: endpoint->terminates ? "terminate"
 					       : "passthrough"),
 		log_str("carrier", carrier_word(flow->carrier)),
-		log_str("upstream", upstream_of(flow)),
+		log_str("upstream", agent_flow_upstream(flow)),
 		log_str("relay", flow->ref->relay),
 		log_u64("bytes_in", flow->pump ? pump_bytes_from_a(flow->pump) : 0),
 		log_u64("bytes_out", flow->pump ? pump_bytes_from_b(flow->pump) : 0),
@@ -183,6 +188,8 @@ agent_flow_free(struct agent_flow *flow)
 		log_close(flow);
 		reset_client(flow);
 	}
+	if (flow->context->walks)
+		list_walks_step_over(flow->context->walks, flow, LIST_NEXT(flow, link));
 	LIST_REMOVE(flow, link);
 	loop_forget(flow->context->loop, &flow->reap);
 	pump_free(flow->pump);
@@ -396,7 +403,7 @@ log_retry(const struct agent_flow *flow, const char *why)
 
 	log_limited(LOG_INFO, "flow-attempt-failed", &from, why,
 	    log_hex("flow", flow->id, FLOW_ID_BYTES), log_str("endpoint", flow->endpoint->name),
-	    log_str("upstream", upstream_of(flow)));
+	    log_str("upstream", agent_flow_upstream(flow)));
 }
 
 /* `why` the last one failed. */

@@ -36,6 +36,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/list_walk.h"
 #include "base/loop.h"
 
 struct agent_flow;
@@ -51,6 +52,12 @@ LIST_HEAD(agent_flow_list, agent_flow);
 
 enum { AGENT_FLOW_HANDSHAKE_MS = 10000, AGENT_FLOW_LINGERS_MOST = 16 };
 
+/* Where the flows of a worker are, and those who walk over them. */
+struct agent_flow_place {
+	struct agent_flow_list flows;
+	struct list_walks walks;
+};
+
 /* What a flow needs of its worker.  A reload replaces the endpoint table. */
 struct agent_flow_context {
 	struct loop *loop;
@@ -62,6 +69,7 @@ struct agent_flow_context {
 	struct shares *flows, *handshakes, *lingers;
 	struct standstills *standstills; /* likewise */
 	struct agent_metrics *metrics;   /* NULL: nothing is counted */
+	struct list_walks *walks;        /* over the list of its flows; NULL: nobody walks */
 	bool is_draining;
 	/* Of a flow that has ended: called once, never inside agent_flow_new(); the owner then calls
 	 * agent_flow_free(). */

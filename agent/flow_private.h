@@ -91,6 +91,9 @@ agent_flow_client_tls(const struct agent_flow *flow)
 /* ---- flow.c ---- */
 
 void agent_flow_move(struct agent_flow *, enum agent_flow_state);
+const char *agent_flow_state_name(const struct agent_flow *);
+/* Where it went, or was to go; NULL: it has no endpoint. */
+const char *agent_flow_upstream(const struct agent_flow *);
 /* Over, at the end of the turn, before which an answer of the upstream may be on its way; the first
  * reason counts. */
 void agent_flow_end(struct agent_flow *, const char *reason, const char *detail);

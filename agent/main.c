@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/agent_join.h"
+#include "agent/agent_views.h"
 #include "agent/check.h"
 #include "agent/diagnose.h"
 #include "agent/forward_command.h"
@@ -15,7 +16,7 @@
 #include "agent/oneshot.h"
 #include "agent/probe_command.h"
 #include "agent/settings.h"
-#include "base/admin_client.h"
+#include "base/admin_command.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/process.h"
@@ -28,10 +29,7 @@
 
 enum { HOLD_MOST_S = 86400 };
 
-#define CONFIG_OPTION \
-	{ \
-		"config", 'c', "FILE", paths_agent_config_help, NULL, false, false \
-	}
+#define CONFIG_OPTION ADMIN_CONFIG_OPTION(paths_agent_config_help)
 #define OPTION(name, value, help) \
 	{ \
 		name, 0, value, help, NULL, false, false \
@@ -58,7 +56,15 @@ static const struct program_option diagnose_rows[DIAGNOSE_OPTIONS + 1] = {
 	    "hold", "SECONDS", "keep the connection to each relay, and see whether it lasts"),
 	[DIAGNOSE_CONFIG] = CONFIG_OPTION,
 };
-static const struct program_option config_options[] = { CONFIG_OPTION, { 0 } };
+static const struct program_option order_options[] = { ADMIN_JSON_OPTION, CONFIG_OPTION, { 0 } };
+static const struct program_option status_options[] = { ADMIN_VIEW_OPTIONS, CONFIG_OPTION, { 0 } };
+static const struct program_option endpoints_options[] = { OPTION("sort", AGENT_ENDPOINTS_SORT,
+							       "by this column"),
+	ADMIN_VIEW_OPTIONS, CONFIG_OPTION, { 0 } };
+static const struct program_option flows_options[] = { OPTION("sort", AGENT_FLOWS_SORT,
+							   "by this column, the largest first"),
+	ADMIN_VIEW_OPTIONS, CONFIG_OPTION, { 0 } };
+
 static const char *
 or_default(const char *config)
 {
@@ -145,10 +151,9 @@ static int
 ask(const struct program_command *command, int count, char **arguments)
 {
 	static const struct admin_program program = { "valise-agent", agent_settings_admin_rows };
-	const char *config = NULL;
-	int code = program_read(command, count, arguments, &config, NULL, NULL);
 
-	return code != EX_OK ? code : admin_client_run(&program, or_default(config), command->word);
+	return admin_command_run(
+	    &program, paths_agent_config, agent_view_of(command->word), command, count, arguments);
 }
 
 /* ---- those that read their command lines themselves ---- */
@@ -210,11 +215,14 @@ static const struct program_command commands[] = {
 	{ "diagnose", "",
 	    "try the way to each relay, what it says to each endpoint, and each upstream",
 	    diagnose_rows, diagnose },
-	{ "status", "", "ask the running agent how it is", config_options, ask },
+	{ "status", "", "ask the running agent how it is", status_options, ask },
+	{ "endpoints", "", "its endpoints, and what each relay says to them", endpoints_options,
+	    ask },
+	{ "flows", "", "which connections are open, and how fast they are", flows_options, ask },
 	{ "reload", "", "have it read its configuration again, and say whether that holds",
-	    config_options, ask },
+	    order_options, ask },
 	{ "acme-rekey", "", "have it change the keys of its accounts at ACME servers",
-	    config_options, ask },
+	    order_options, ask },
 	{ "join", "", "make this host's agent out of the line of an invitation", join_inside_rows,
 	    join },
 	{ "keygen", "NAME", "make an agent's key here, and the request for its certificate",

@@ -215,6 +215,7 @@ leave_rest(struct agent_settings *settings)
 	LEAVE(renew);
 	LEAVE(state_dir);
 	LEAVE(admin_socket);
+	LEAVE(admin_group);
 	LEAVE(endpoints);
 	LEAVE(forwards);
 	LEAVE(probe);

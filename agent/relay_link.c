@@ -548,6 +548,15 @@ relay_link_owner(const struct relay_link *link)
 	return link->owner;
 }
 
+const char *
+relay_link_endpoint_state(const struct relay_link *link, uint32_t endpoint, enum code *refused)
+{
+	*refused = CODE_NONE;
+	return relay_link_is_up(link)
+	    ? relay_session_endpoint_state(link->current, endpoint, refused)
+	    : "down";
+}
+
 void
 relay_link_describe(const struct relay_link *link, struct relay_link_description *out)
 {

@@ -31,6 +31,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tunnel/code.h"
+
 struct agent_context;
 struct relay_link;
 
@@ -66,6 +68,10 @@ struct relay_link_description {
 	const char *code, *error; /* of the last end, while there is no connection; NULL: none */
 };
 void relay_link_describe(const struct relay_link *, struct relay_link_description *);
+
+/* As relay_session_endpoint_state() says it. */
+const char *relay_link_endpoint_state(
+    const struct relay_link *, uint32_t endpoint, enum code *refused);
 
 /* The context has other credentials: makes a new session with them. */
 void relay_link_renew(struct relay_link *);

@@ -537,6 +537,13 @@ relay_session_accepted_count(const struct relay_session *rs)
 	return rs->is_up ? announcer_accepted_count(rs->announcer) : 0;
 }
 
+const char *
+relay_session_endpoint_state(const struct relay_session *rs, uint32_t endpoint, enum code *refused)
+{
+	*refused = CODE_NONE;
+	return rs->is_up ? announcer_state(rs->announcer, endpoint, refused) : "down";
+}
+
 bool
 relay_session_serves_all(const struct relay_session *rs)
 {

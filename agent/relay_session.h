@@ -49,6 +49,9 @@ void relay_session_remember(struct relay_session *, struct announcer_past *);
 bool relay_session_is_up(const struct relay_session *);
 /* It is up, and how many endpoints are accepted; whether that is all that the context has. */
 size_t relay_session_accepted_count(const struct relay_session *);
+/* As announcer_state() says it; "down" while it is not up. */
+const char *relay_session_endpoint_state(
+    const struct relay_session *, uint32_t endpoint, enum code *refused);
 bool relay_session_serves_all(const struct relay_session *);
 /* The name that the relay gives itself; "" before the welcome. */
 const char *relay_session_relay(const struct relay_session *);

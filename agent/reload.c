@@ -140,6 +140,9 @@ warn_restart(const struct agent_settings *old, const struct agent_settings *fres
 	if (!web_rows_equal(&old->web, &fresh->web))
 		log_event(LOG_WARNING, "restart-needed",
 		    "admin.http, admin.http_hosts and admin.health change only by a restart");
+	if (strcmp(old->admin_group ? old->admin_group : "",
+		fresh->admin_group ? fresh->admin_group : "") != 0)
+		log_event(LOG_WARNING, "restart-needed", "admin.group changes only at a restart");
 	if (strcmp(old->state_dir, fresh->state_dir) != 0)
 		log_event(
 		    LOG_WARNING, "restart-needed", "agent.state_dir changes only at a restart");

@@ -236,6 +236,8 @@ static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_setti
 	DAEMON_MEMORY_ROW(struct agent_settings, limits.memory),
 	{ "admin.socket", CONF_TEXT, AT(agent_settings, admin_socket), .check = admin_is_path,
 	    .has_variable = true },
+	{ "admin.group", CONF_TEXT, AT(agent_settings, admin_group), .check = admin_is_group_name,
+	    .mark_offset = AT(agent_settings, admin_group_mark) },
 	WEB_ROWS(struct agent_settings, web), DAEMON_LOG_ROWS(struct agent_settings, log), { 0 } };
 
 /* ---- what the settings must be together ---- */
@@ -605,6 +607,16 @@ check_agent(const struct agent_settings *settings, struct conf_report *report)
 		    report, top, "missing key \"endpoints\"; add it, or \"forwards\", or both");
 }
 
+/* Nobody but the agent's user may enter the state directory. */
+static void
+check_admin(const struct agent_settings *settings, struct conf_report *report)
+{
+	if (settings->admin_group && !settings->admin_socket)
+		conf_error(report, settings->admin_group_mark,
+		    "admin.group needs admin.socket: a group cannot enter agent.state_dir; write "
+		    "socket: /run/valise-agent/admin.sock");
+}
+
 void
 agent_settings_check(struct agent_settings *settings, struct conf_report *report)
 {
@@ -621,6 +633,7 @@ agent_settings_check(struct agent_settings *settings, struct conf_report *report
 	agent_settings_check_accounts(settings, report);
 	check_unlike(settings, report);
 	web_rows_check(&settings->web, report);
+	check_admin(settings, report);
 	if (settings->pool_least > settings->pool_most)
 		conf_error(report, settings->pool_mark,
 		    "agent.pool.least %llu is above agent.pool.most %llu",

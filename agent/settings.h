@@ -180,6 +180,8 @@ struct agent_settings {
 	struct egress *egress;
 	char *admin_socket; /* NULL: in state_dir */
 	struct web_settings web;
+	char *admin_group; /* NULL: none */
+	struct conf_mark admin_group_mark;
 	uint64_t pool_least, pool_most;
 	struct conf_mark pool_mark;
 	struct conf_items endpoints;

@@ -43,26 +43,29 @@ describe_relays(const struct relay_links *links, const struct relay_paths *paths
 	return relays;
 }
 
+json_t *
+agent_status_endpoint(
+    const struct endpoint *endpoint, const struct probes *probes, const struct agent_acme *acme)
+{
+	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:i, s:I, s:s?, s:o, s:o?, s:o*}", "name",
+	    endpoint->name, "server_name", endpoint->server_name, "mode",
+	    endpoint->terminates ? "terminate" : "passthrough", "weight", (int)endpoint->weight,
+	    "balance", balance_words[endpoint->balance], "priority", (int)endpoint->priority,
+	    "denied", (json_int_t)endpoint->denied, "warning", endpoint->upstream.warning,
+	    "upstreams", upstream_status(endpoint->upstream.group), "probe",
+	    probes_describe(probes, endpoint->server_name), "acme",
+	    agent_acme_describe(acme, endpoint->server_name));
+}
+
 static json_t *
 describe_endpoints(
     const struct endpoint_table *table, const struct probes *probes, const struct agent_acme *acme)
 {
 	json_t *endpoints = json_array();
 
-	for (size_t i = 0; i < table->count; i++) {
-		const struct endpoint *endpoint = table->endpoints[i];
-
-		json_array_append_new(endpoints,
-		    json_pack("{s:s, s:s, s:s, s:i, s:s, s:i, s:I, s:s?, s:o, s:o?, s:o*}", "name",
-			endpoint->name, "server_name", endpoint->server_name, "mode",
-			endpoint->terminates ? "terminate" : "passthrough", "weight",
-			(int)endpoint->weight, "balance", balance_words[endpoint->balance],
-			"priority", (int)endpoint->priority, "denied", (json_int_t)endpoint->denied,
-			"warning", endpoint->upstream.warning, "upstreams",
-			upstream_status(endpoint->upstream.group), "probe",
-			probes_describe(probes, endpoint->server_name), "acme",
-			agent_acme_describe(acme, endpoint->server_name)));
-	}
+	for (size_t i = 0; i < table->count; i++)
+		json_array_append_new(
+		    endpoints, agent_status_endpoint(table->endpoints[i], probes, acme));
 	return endpoints;
 }
 

@@ -32,6 +32,10 @@ struct agent_status_sources {
 	const struct agent_context *context;
 };
 
+struct endpoint;
+/* One endpoint; NULL when memory is short. */
+json_t *agent_status_endpoint(
+    const struct endpoint *, const struct probes *, const struct agent_acme *);
 /* NULL when memory is short. */
 json_t *agent_status(const struct agent_status_sources *);
 

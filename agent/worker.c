@@ -61,7 +61,7 @@ struct agent_worker {
 	struct channel_orders orders; /* not taken by a flow yet */
 	struct channel_orders used;   /* to be replaced */
 	struct timer replace;
-	struct agent_flow_list flows;
+	struct agent_flow_place place; /* of its flows */
 	struct stalls stalls;
 	struct agent_metrics metrics;
 	struct timer judge;
@@ -183,7 +183,7 @@ on_flow_over(void *arg, struct agent_flow *flow)
 static void
 begin_flow(struct agent_worker *worker, struct pooled_channel *channel)
 {
-	if (agent_flow_new(&worker->context, channel, &worker->flows))
+	if (agent_flow_new(&worker->context, channel, &worker->place.flows))
 		atomic_fetch_add(&worker->workers->flow_count, 1);
 	else
 		memory_short("a flow");
@@ -300,7 +300,7 @@ static void
 judge_flows(struct agent_worker *worker)
 {
 	int64_t now_s = clock_wall_s();
-	struct agent_flow *flow = LIST_FIRST(&worker->flows), *next;
+	struct agent_flow *flow = LIST_FIRST(&worker->place.flows), *next;
 
 	for (; flow; flow = next) {
 		next = agent_flow_next(flow);
@@ -478,6 +478,18 @@ agent_workers_knock(struct agent_workers *workers, void (*on_answer)(void *arg),
 	return true;
 }
 
+unsigned
+agent_workers_sources(struct agent_workers *workers,
+    bool (*step)(void *place, struct listing_step *), struct listing_source *sources)
+{
+	for (unsigned i = 0; i < workers->count; i++)
+		sources[i] =
+		    (struct listing_source){ .loop = thread_loop(workers->workers[i]->thread),
+			    .step = step,
+			    .arg = &workers->workers[i]->place };
+	return workers->count;
+}
+
 /* ---- life ---- */
 
 static void
@@ -510,12 +522,13 @@ start(struct agent_workers *workers, struct endpoint_table *table)
 	worker->context.handshakes = workers->handshakes;
 	worker->context.lingers = workers->lingers;
 	worker->context.standstills = &workers->standstills;
+	worker->context.walks = &worker->place.walks;
 	worker->context.on_over = on_flow_over;
 	worker->context.arg = worker;
 	worker->context.endpoint_table = endpoint_table_hold(table);
 	LIST_INIT(&worker->orders);
 	LIST_INIT(&worker->used);
-	LIST_INIT(&worker->flows);
+	LIST_INIT(&worker->place.flows);
 	snprintf(name, sizeof name, "worker-%u", workers->count);
 	worker->thread = thread_start(name, run, worker);
 	if (worker->thread)
@@ -533,8 +546,8 @@ end_all(void *data)
 	drop_channels(worker, true);
 	on_replace(worker); /* which dials nothing any more */
 	timer_clear(&worker->replace);
-	while (!LIST_EMPTY(&worker->flows))
-		on_flow_over(worker, LIST_FIRST(&worker->flows));
+	while (!LIST_EMPTY(&worker->place.flows))
+		on_flow_over(worker, LIST_FIRST(&worker->place.flows));
 	timer_clear(&worker->judge);
 	stalls_wipe(&worker->stalls);
 	loop_stop(worker->context.loop);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/listing.h"
 #include "base/loop.h"
 #include "base/shares.h"
 
@@ -58,6 +59,10 @@ void agent_workers_shed(struct agent_workers *);
 void agent_workers_publish(struct agent_workers *, struct endpoint_table *);
 /* No channel is dialled from now on, and new flows are refused. */
 void agent_workers_drain(struct agent_workers *);
+/* Parts of a listing, one for each worker, whose steps get a struct agent_flow_place; how many there are, at
+ * most DAEMON_WORKERS_MOST. */
+unsigned agent_workers_sources(struct agent_workers *,
+    bool (*step)(void *place, struct listing_step *), struct listing_source *);
 /* Flows at this moment. */
 uint64_t agent_workers_flow_count(const struct agent_workers *);
 

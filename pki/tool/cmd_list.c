@@ -37,7 +37,7 @@ static const struct synopsis usage = {
 /* More than this is for programs, which say --json or --all. */
 enum { LINES_MOST = 250 };
 
-struct listing {
+struct list_output {
 	const struct authority *authority;
 	json_t *list; /* with --json */
 	bool more;    /* than are shown */
@@ -54,7 +54,7 @@ state_of(const struct record *record, int64_t now)
 }
 
 static int
-add_json(struct listing *listing, const struct record *record)
+add_json(struct list_output *listing, const struct record *record)
 {
 	char serial[SERIAL_HEX];
 	bool revoked = record->revoked_at != 0;
@@ -71,7 +71,7 @@ add_json(struct listing *listing, const struct record *record)
 static int
 on_record(void *arg, const struct record *record)
 {
-	struct listing *listing = arg;
+	struct list_output *listing = arg;
 	char serial[SERIAL_HEX], end[TIME_TEXT];
 
 	if (listing->list)
@@ -91,7 +91,7 @@ take_id(void *arg, sqlite3_stmt *row)
 
 /* The newest ones, the oldest of them first. */
 static int
-list_current(struct authority *authority, struct listing *listing)
+list_current(struct authority *authority, struct list_output *listing)
 {
 	int64_t first = 0;
 	int code = 0;
@@ -109,7 +109,7 @@ list_current(struct authority *authority, struct listing *listing)
 
 static int
 list_chosen(struct authority *authority, const struct list_options *options,
-    const struct operands *operands, struct listing *listing)
+    const struct operands *operands, struct list_output *listing)
 {
 	int64_t until = authority->now + options->expiring;
 
@@ -133,7 +133,7 @@ static int
 list(struct authority *authority, const struct list_options *options,
     const struct operands *operands)
 {
-	struct listing listing = { .authority = authority,
+	struct list_output listing = { .authority = authority,
 		.list = options->common.json ? json_array() : NULL };
 	int code = list_chosen(authority, options, operands, &listing);
 

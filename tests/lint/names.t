@@ -22,6 +22,8 @@ flights_        sni/tool/flight.h: all of a capture
 agent_check_    agent/check.h: the relay has a module of this name, and one program links both (tests/sim)
 agent_reload_   agent/reload.h: the same
 agent_status    agent/status.h: the same
+agent_status_   the same
+agent_listing_  agent/listing.h: the same
 '
 
 beginnings=$(awk '{ print $1 }' <<< "$allowed")
