@@ -623,11 +623,11 @@ tear_down(struct agent *agent)
 	crl_refresh_free(agent->live.crl_refresh);
 	relay_links_wipe(&agent->live.links);
 	agent_workers_free(context->workers);
-	listing_abandon_all(&agent->listings);
 	challenges_free(context->challenges);
 	if (agent->live.forwards)
 		forwards_keep_revoked(agent->live.forwards);
 	forwards_free(agent->live.forwards);
+	listing_abandon_all(&agent->listings);
 	if (context->loop) {
 		timer_clear(&agent->tick);
 		timer_clear(&agent->drain);

@@ -90,6 +90,7 @@ static const struct admin_column flow_columns[] = {
 	{ "CLIENT", "client", ADMIN_TEXT },
 	{ "SERVER NAME", "server_name", ADMIN_TEXT },
 	{ "ENDPOINT", "endpoint", ADMIN_TEXT },
+	{ "FORWARD", "forward", ADMIN_TEXT },
 	{ "RELAY", "relay", ADMIN_TEXT },
 	{ "UPSTREAM", "upstream", ADMIN_TEXT },
 	{ "IN", "bytes_in", ADMIN_BYTES },

@@ -9,7 +9,7 @@ struct admin_view;
 /* The columns by which rows may be sorted, as options have choices (base/program.h). */
 #define AGENT_ENDPOINTS_SORT "name|server_name|mode|flows|denied"
 #define AGENT_FLOWS_SORT \
-	"client|server_name|endpoint|relay|upstream|bytes_in|bytes_out|rate|age_ms|state"
+	"client|server_name|endpoint|forward|relay|upstream|bytes_in|bytes_out|rate|age_ms|state"
 
 /* NULL: its answer is a sentence. */
 const struct admin_view *agent_view_of(const char *command);

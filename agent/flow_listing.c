@@ -26,13 +26,13 @@ describe(const struct agent_flow *flow)
 	char id[2 * FLOW_ID_BYTES + 1], client[ADDRESS_TEXT];
 
 	return json_pack(
-	    "{s:s, s:s, s:o?, s:o?, s:o?, s:o?, s:s, s:s, s:I, s:I, s:I, s:o, s:I, s:o?}", "flow",
-	    hex_encode(id, flow->id, sizeof flow->id), "client", address_text(&from, client),
-	    "server_name", admin_text(flow->server_name), "endpoint",
-	    admin_text(endpoint ? endpoint->name : NULL), "relay", admin_text(flow->ref->relay),
-	    "upstream", admin_text(agent_flow_upstream(flow)), "carrier",
-	    carrier_word(flow->carrier), "state", agent_flow_state_name(flow), "bytes_in",
-	    (json_int_t)(pump ? pump_bytes_from_a(pump) : 0), "bytes_out",
+	    "{s:s, s:s, s:o?, s:o?, s:n, s:o?, s:o?, s:s, s:s, s:I, s:I, s:I, s:o, s:I, s:o?}",
+	    "flow", hex_encode(id, flow->id, sizeof flow->id), "client",
+	    address_text(&from, client), "server_name", admin_text(flow->server_name), "endpoint",
+	    admin_text(endpoint ? endpoint->name : NULL), "forward", "relay",
+	    admin_text(flow->ref->relay), "upstream", admin_text(agent_flow_upstream(flow)),
+	    "carrier", carrier_word(flow->carrier), "state", agent_flow_state_name(flow),
+	    "bytes_in", (json_int_t)(pump ? pump_bytes_from_a(pump) : 0), "bytes_out",
 	    (json_int_t)(pump ? pump_bytes_from_b(pump) : 0), "age_ms",
 	    (json_int_t)(clock_ms() - flow->opened_at_ms), "ready_ms",
 	    flow->ready_ms < 0 ? json_null() : json_integer(flow->ready_ms), "stalled_ms",

@@ -10,15 +10,19 @@
 #include "agent/forward.h"
 #include "agent/upstream_dial.h"
 #include "agent/upstream_judge.h"
+#include "base/admin.h"
 #include "base/clock.h"
+#include "base/listing.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/units.h"
 #include "tunnel/code.h"
 
 enum state { DIALLING, JOINED, OVER, STATES };
 
 struct forward_flow {
 	LIST_ENTRY(forward_flow) link;
+	LIST_ENTRY(forward_flow) beside; /* in the place of all */
 	const struct forward_flow_context *context;
 	struct forward *forward; /* held */
 	enum state state;
@@ -37,6 +41,8 @@ struct forward_flow {
 	struct task reap;
 };
 
+static const char *const state_name[STATES] = { "dialling", "joined", "over" };
+
 /* The only writer of ->state. */
 static void
 move(struct forward_flow *flow, enum state to)
@@ -45,7 +51,6 @@ move(struct forward_flow *flow, enum state to)
 		[DIALLING] = 1u << JOINED | 1u << OVER,
 		[JOINED] = 1u << OVER,
 	};
-	static const char *const state_name[STATES] = { "dialling", "joined", "over" };
 
 	assert(may_move[flow->state] & 1u << to);
 	log_move("forward", log_hex("flow", flow->id, FLOW_ID_BYTES), state_name[flow->state],
@@ -112,6 +117,17 @@ end(struct forward_flow *flow, const char *reason, const char *detail)
 	loop_later(flow->context->loop, &flow->reap);
 }
 
+static void
+leave_place(struct forward_flow *flow)
+{
+	struct forward_flow_place *place = flow->context->place;
+
+	if (!place)
+		return;
+	list_walks_step_over(&place->walks, flow, LIST_NEXT(flow, beside));
+	LIST_REMOVE(flow, beside);
+}
+
 void
 forward_flow_free(struct forward_flow *flow)
 {
@@ -124,6 +140,7 @@ forward_flow_free(struct forward_flow *flow)
 			stream_reset(flow->stream);
 	}
 	LIST_REMOVE(flow, link);
+	leave_place(flow);
 	loop_forget(flow->context->loop, &flow->reap);
 	upstream_dial_free(flow->dial);
 	pump_free(flow->pump);
@@ -279,10 +296,53 @@ forward_flow_new(const struct forward_flow_context *context, struct forward *for
 	note_client(flow, fd, peer);
 	task_init(&flow->reap, on_reap, flow);
 	LIST_INSERT_HEAD(list, flow, link);
+	if (context->place)
+		LIST_INSERT_HEAD(&context->place->flows, flow, beside);
 	flow->stream = stream_socket(fd);
 	if (!flow->stream || !dial(flow))
 		end(flow, code_word(CODE_INTERNAL), "memory is short");
 	return flow;
+}
+
+/* ---- as rows ---- */
+
+static void *
+next_beside(void *flow)
+{
+	return LIST_NEXT((struct forward_flow *)flow, beside);
+}
+
+static json_t *
+describe(const struct forward_flow *flow)
+{
+	const struct forward *forward = flow->forward;
+	const struct pump *pump = flow->pump;
+	char id[2 * FLOW_ID_BYTES + 1], client[ADDRESS_TEXT];
+
+	return json_pack(
+	    "{s:s, s:s, s:o?, s:n, s:o?, s:n, s:o?, s:n, s:s, s:I, s:I, s:I, s:o, s:I, s:n}",
+	    "flow", hex_encode(id, flow->id, sizeof flow->id), "client",
+	    address_text(&flow->client, client), "server_name", admin_text(forward->server_name),
+	    "endpoint", "forward", admin_text(forward->name), "relay", "upstream",
+	    admin_text(forward->upstream.targets[0].url.target), "carrier", "state",
+	    state_name[flow->state], "bytes_in", (json_int_t)(pump ? pump_bytes_from_a(pump) : 0),
+	    "bytes_out", (json_int_t)(pump ? pump_bytes_from_b(pump) : 0), "age_ms",
+	    (json_int_t)(clock_ms() - flow->opened_at_ms), "ready_ms",
+	    flow->ready_ms < 0 ? json_null() : json_integer(flow->ready_ms), "stalled_ms",
+	    (json_int_t)(pump ? pump_stalled_ms(pump) : 0), "client_certificate");
+}
+
+bool
+forward_flow_list_step(void *arg, struct listing_step *step)
+{
+	struct forward_flow_place *place = arg;
+	struct forward_flow *flow;
+
+	if (!listing_enter(step, &place->walks, LIST_FIRST(&place->flows)))
+		return true;
+	while ((flow = listing_next(step, next_beside)))
+		json_array_append_new(step->rows, describe(flow));
+	return listing_leave(step);
 }
 
 /* ---- judged again ---- */

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/list_walk.h"
 #include "base/loop.h"
 
 struct address;
@@ -24,12 +25,20 @@ struct forward;
 struct forward_flow;
 struct resolver;
 struct stalls;
+struct listing_step;
 LIST_HEAD(forward_flow_list, forward_flow);
+
+/* Those of all forwards, and who walks over them. */
+struct forward_flow_place {
+	struct forward_flow_list flows;
+	struct list_walks walks;
+};
 
 struct forward_flow_context {
 	struct loop *loop;
 	struct resolver *resolver;
-	struct stalls *stalls; /* of the joined ones */
+	struct stalls *stalls;            /* of the joined ones */
+	struct forward_flow_place *place; /* NULL: nobody lists them */
 	/* Of a flow that has ended: called once, never inside forward_flow_new(); the owner then calls
 	 * forward_flow_free(). */
 	void (*on_over)(void *arg, struct forward_flow *);
@@ -43,6 +52,10 @@ struct forward_flow *forward_flow_new(const struct forward_flow_context *, struc
 /* A flow that is not over yet is reset, and logged as agent-stopped. */
 void forward_flow_free(struct forward_flow *);
 struct forward_flow *forward_flow_next(struct forward_flow *);
+
+/* A step of a listing (base/listing.h); the place is a struct forward_flow_place.  Rows are as those of
+ * agent/flow_listing.h. */
+bool forward_flow_list_step(void *place, struct listing_step *);
 
 /* Judges the server's certificate by the trust of the forward as it is now, or by its own if that leads to
  * another server by now, and ends the flow if it is no longer good.  Expiry alone ends none: the server

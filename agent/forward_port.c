@@ -88,6 +88,7 @@ forward_port_new(
 	port->flow_context = (struct forward_flow_context){ .loop = context->loop,
 		.resolver = context->resolver,
 		.stalls = context->stalls,
+		.place = context->place,
 		.on_over = on_over,
 		.arg = port };
 	LIST_INIT(&port->flows);

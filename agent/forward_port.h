@@ -17,6 +17,7 @@
 
 struct address;
 struct forward;
+struct forward_flow_place;
 struct forward_port;
 struct loop;
 struct resolver;
@@ -27,7 +28,8 @@ struct forward_port_context {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct stalls *stalls;
-	_Atomic uint64_t *flow_count; /* of all ports */
+	struct forward_flow_place *place; /* NULL: nobody lists them */
+	_Atomic uint64_t *flow_count;     /* of all ports */
 };
 
 /* Takes the listening descriptor, also on failure, and a reference to the forward.  The file of a local

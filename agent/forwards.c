@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "agent/forward.h"
+#include "agent/forward_flow.h"
 #include "agent/forward_port.h"
 #include "agent/sources.h"
 #include "base/clock.h"
+#include "base/listing.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/ready.h"
@@ -65,6 +67,7 @@ struct forwards {
 	struct forward_port_context context;
 	struct stalls stalls;
 	struct port_entries ports;
+	struct forward_flow_place place;
 	struct timer judge;
 };
 
@@ -209,6 +212,7 @@ run(void *arg, struct loop *loop)
 	struct forwards *forwards = arg;
 
 	forwards->context = (struct forward_port_context){ .loop = loop,
+		.place = &forwards->place,
 		.resolver = forwards->resolver,
 		.stalls = &forwards->stalls,
 		.flow_count = &forwards->flow_count };
@@ -564,4 +568,15 @@ forwards_free(struct forwards *forwards)
 	}
 	set_free(forwards->set);
 	free(forwards);
+}
+
+unsigned
+forwards_source(const struct forwards *forwards, struct listing_source *source)
+{
+	if (!forwards || !forwards->thread)
+		return 0;
+	*source = (struct listing_source){ .loop = thread_loop(forwards->thread),
+		.step = forward_flow_list_step,
+		.arg = (void *)&forwards->place };
+	return 1;
 }

@@ -22,6 +22,7 @@ struct crl_catalogue;
 struct forward;
 struct forward_plan;
 struct forwards;
+struct listing_source;
 struct resolver;
 
 enum { FORWARDS_ERROR = 1024 };
@@ -74,6 +75,8 @@ void forwards_put_in_force(struct forwards *, struct forward_plan *);
 void forwards_keep_revoked(const struct forwards *);
 /* No more connections are accepted. */
 void forwards_drain(struct forwards *);
+/* The part of a listing that has its connections; how many parts that are, 0 or 1. */
+unsigned forwards_source(const struct forwards *, struct listing_source *);
 /* Connections at this moment. */
 uint64_t forwards_flow_count(const struct forwards *);
 

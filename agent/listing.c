@@ -19,10 +19,11 @@ void
 agent_listing_flows(
     struct admin_question *question, struct listings *all, const struct agent_live *live)
 {
-	struct listing_source sources[DAEMON_WORKERS_MOST];
+	struct listing_source sources[DAEMON_WORKERS_MOST + 1];
 	unsigned count =
 	    agent_workers_sources(live->context.workers, agent_flow_list_step, sources);
 
+	count += forwards_source(live->forwards, &sources[count]);
 	admin_listing_answer(question,
 	    &(struct admin_listing_options){ .all = all,
 		.loop = live->context.loop,

@@ -10,6 +10,8 @@ import signal
 import socket
 import stat
 
+import jsonschema
+
 from lib import *
 from lib.client import reset
 from lib.scene import Configured, free_port, merged
@@ -370,6 +372,11 @@ def a_reload_moves_listeners_and_leaves_connections(scene):
 		equal(client.recv(10), b"in", "a mistake changes nothing")
 	status, out, err = run(PROGRAMS["agent"], "status", "-c", daemon.config_path)
 	equal((status, [f["name"] for f in json.loads(out)["forwards"]]), (0, ["shop"]), err)
+	status, out, err = run(PROGRAMS["agent"], "flows", "-c", daemon.config_path)
+	told = json.loads(out)
+	jsonschema.validate(told, json.load(open("schema/agent-flows.json")))
+	equal((status, [[f[key] for key in ("forward", "endpoint", "relay", "server_name", "state", "bytes_in", "bytes_out")]
+		for f in told["flows"]]), (0, [["shop", None, None, NAME, "joined", 4, 4]]), "connections, listed by the agent")
 
 
 @test
