@@ -26,6 +26,9 @@ expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin
 for page in man/*.[1578]; do
 	expected="$expected usr/share/man/man${page##*.}/${page##*/}"
 done
+for schema in schema/*.json; do
+	expected="$expected usr/share/valise/$schema"
+done
 for file in $expected; do
 	[ -s "$root/$file" ] || echo "$file" >> "$scratch/wrong"
 done
