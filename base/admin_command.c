@@ -133,20 +133,39 @@ show_json(const struct admin_order *order, const json_t *document)
 	putchar('\n');
 }
 
-/* A screen is cleared, and what would not fit on it left out. */
+/* Line by line over what stood there, so that nothing flickers. */
+static void
+show_on_screen(
+    const struct admin_order *order, const json_t *document, const struct winsize *screen)
+{
+	const struct text_table_bounds bounds = { screen->ws_col, screen->ws_row - 1u };
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (!out)
+		return;
+	admin_view_print(order->view, document, &bounds, out);
+	if (fclose(out) == 0) {
+		fputs("\033[H", stdout);
+		for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1)
+			printf("%.*s\033[K\n", (int)(end - at), at);
+		fputs("\033[J", stdout);
+	}
+	free(text);
+}
+
 static void
 show_table(const struct admin_order *order, const json_t *document)
 {
-	struct text_table_bounds bounds = { 0 };
+	const struct text_table_bounds all = { 0 };
 	struct winsize screen = { 0 };
 
 	if (order->watch_s > 0 && isatty(STDOUT_FILENO) &&
-	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen) == 0 && screen.ws_row > 2) {
-		fputs("\033[H\033[2J", stdout);
-		bounds.width = screen.ws_col;
-		bounds.lines = screen.ws_row - 1u;
-	}
-	admin_view_print(order->view, document, &bounds, stdout);
+	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &screen) == 0 && screen.ws_row > 2)
+		show_on_screen(order, document, &screen);
+	else
+		admin_view_print(order->view, document, &all, stdout);
 }
 
 static int

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What an operator asks and does: lists, tables, documents that fit their schemas, kick, drain, and who may."""
+import fcntl
 import json
 import os
 import pty
@@ -7,7 +8,9 @@ import select
 import shutil
 import socket
 import stat
+import struct
 import subprocess
+import termios
 
 import jsonschema
 
@@ -198,6 +201,7 @@ def people_get_tables(scene):
 def a_terminal_gets_a_table_that_stays_in_its_place(scene):
 	relay, _ = pair(scene)
 	ours, theirs = pty.openpty()
+	fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 40, 0, 0))
 	with subprocess.Popen([relay.program, "agents", "--watch", "1", "-c", relay.config_path], stdout=theirs,
 			stdin=subprocess.DEVNULL) as watching:
 		os.close(theirs)
@@ -206,8 +210,11 @@ def a_terminal_gets_a_table_that_stays_in_its_place(scene):
 			shown += os.read(ours, 65536)
 		watching.kill()
 	os.close(ours)
-	check(shown.count(b"\033[H\033[2J") >= 2 or b"\033[H" not in shown, f"{shown[:200]}")
-	check(b"shop" in shown and b"{" not in shown, f"a table: {shown[:200]}")
+	screens = shown.split(b"\033[H")
+	check(len(screens) >= 3 and screens[0] == b"", f"it begins where the one before did: {shown[:200]}")
+	check(b"shop" in screens[1] and b"{" not in shown, f"a table: {shown[:200]}")
+	lines = screens[1].replace(b"\033[J", b"").replace(b"\033[K", b"").splitlines()
+	check(len(lines) < 10 and all(len(line) <= 40 for line in lines), f"it fits on the screen: {lines}")
 
 
 @test
