@@ -81,7 +81,8 @@ struct agent_session {
 	struct agent_session_resume resume;
 	struct agent_session_lines lines;
 	uint64_t begun_us, up_ms;
-	char *software, *region; /* as it says; NULL: it has not, or memory was short */
+	/* As it says; NULL: it has not, or memory was short. */
+	char *software, *region;
 	uint32_t features; /* that both have */
 	bool is_succeeded; /* by another session of its process; ends soon */
 	bool is_dry_run;   /* what it announces is judged and neither served nor kept; */
