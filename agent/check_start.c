@@ -1,4 +1,4 @@
-/* What of this host a start would take: its directories, and the addresses of forwards. */
+/* What of this host a start would take: its directories, and addresses to listen at. */
 #include "agent/check.h"
 
 #include <stdio.h>
@@ -39,11 +39,16 @@ is_running(const struct agent_settings *settings)
 }
 
 static int
-tell_forwards(const struct agent_settings *settings)
+tell_addresses(const struct agent_settings *settings)
 {
 	char error[START_CHECK_ERROR];
 	int code = 0;
 
+	if (!start_check_address(settings->web.http, "admin.http", error) ||
+	    !start_check_address(settings->web.health, "admin.health", error)) {
+		fprintf(stderr, "%s\n", error);
+		code = EX_UNAVAILABLE;
+	}
 	for (size_t i = 0; i < settings->forwards.count; i++) {
 		const struct forward_settings *forward = agent_settings_forward(settings, i);
 
@@ -60,5 +65,5 @@ agent_check_start(const struct agent_settings *settings)
 {
 	int code = tell_directories(settings);
 
-	return code != 0 || is_running(settings) ? code : tell_forwards(settings);
+	return code != 0 || is_running(settings) ? code : tell_addresses(settings);
 }

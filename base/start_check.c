@@ -138,3 +138,12 @@ start_check_listener(
 		close(fd);
 	return fd >= 0;
 }
+
+bool
+start_check_address(const char *text, const char *key, char error[START_CHECK_ERROR])
+{
+	struct address address;
+
+	return !text || !address_parse(&address, text) ||
+	    start_check_listener(&address, LISTEN_ALONE, key, error);
+}

@@ -26,4 +26,7 @@ bool start_check_socket(const char *path, const char *key, char error[START_CHEC
 bool start_check_listener(
     const struct address *, unsigned flags, const char *key, char error[START_CHECK_ERROR]);
 
+/* The same of an address as it is written; NULL is none, and fine. */
+bool start_check_address(const char *text, const char *key, char error[START_CHECK_ERROR]);
+
 #endif

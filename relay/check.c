@@ -268,7 +268,12 @@ tell_listeners(const struct settings *settings)
 		fprintf(stderr, "%s\n", error);
 		code = EX_UNAVAILABLE;
 	}
-	return code;
+	if (holder != 0 ||
+	    (start_check_address(settings->web.http, "admin.http", error) &&
+		start_check_address(settings->web.health, "admin.health", error)))
+		return code;
+	fprintf(stderr, "%s\n", error);
+	return EX_UNAVAILABLE;
 }
 
 static unsigned

@@ -157,6 +157,9 @@ def what_another_program_has_is_told(scene):
 		port = taken.getsockname()[1]
 		judge(scene, "a listener", "relay", relay_text(scene, f'[{{address: "127.0.0.1:{port}"}}]'), 69,
 			[f"127.0.0.1:{port}", "another program listens there"])
+		for key in ("http", "health"):
+			for program, text in (("relay", relay_text), ("agent", agent_text)):
+				judge(scene, key, program, text(scene, more=f"admin: {{{key}: 127.0.0.1:{port}}}"), 69, [f"127.0.0.1:{port}"])
 		certificate, key = authority().client("forward")
 		forward = f"forwards: [{{name: db, listen: \"127.0.0.1:{port}\", url: tls://{NAME}, cas: {authority().root}, " \
 			f"certificate: {certificate}, private_key: {key}}}]"
