@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/lookup_helper.h"
 #include "base/lookups.h"
+#include "base/name_server.h"
 #include "base/resolver_hosts.h"
 
 enum {
@@ -129,6 +130,8 @@ on_found(void *arg, uint64_t number, const struct answer *answer)
 
 	pthread_mutex_lock(&resolver->lock);
 	host = hosts_at_work(&resolver->hosts, number);
+	if (host && !host->is_strange)
+		name_server_note(host->name, answer->is_unanswered ? answer->why : NULL);
 	if (host) {
 		learn(resolver, host, answer);
 		tend(resolver);
