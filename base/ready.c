@@ -12,13 +12,20 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/numbers.h"
 #include "base/pass.h"
 #include "base/socket.h"
+#include "base/units.h"
 
-enum { PASSED_MOST = 1024, LOCK_ERROR = 512, READY_TEXT = 2200, READY_PATIENCE_MS = 100 };
+enum {
+	FIRST_PASSED = 3,
+	PASSED_MOST = 1024,
+	LOCK_ERROR = 512,
+	READY_TEXT = 2200,
+	READY_PATIENCE_MS = 100
+};
 
 static int lock_fd = -1; /* of the lock taken last */
 
@@ -82,18 +89,50 @@ ready_tell(const char *state, const char *status)
 static const char store[] = "FDSTORE=1\nFDNAME=" READY_STORED,
 		  forget[] = "FDSTOREREMOVE=1\nFDNAME=" READY_STORED;
 
+/* What the variable says for us: the manager names the process that it is for.  NULL: nothing. */
+static const char *
+passed_to_us(const char *variable)
+{
+	const char *pid = getenv("LISTEN_PID");
+	uint64_t number;
+
+	return pid && number_parse(pid, &number) && number == (uint64_t)getpid() ? getenv(variable)
+										 : NULL;
+}
+
+/* How many sockets were passed, from FIRST_PASSED on; they are nobody's but ours. */
+static int
+passed_count(void)
+{
+	const char *text = passed_to_us("LISTEN_FDS");
+	uint64_t count;
+
+	if (!text || !number_parse(text, &count))
+		return 0;
+	count = smaller_of(count, PASSED_MOST);
+	for (int fd = FIRST_PASSED; fd < FIRST_PASSED + (int)count; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return (int)count;
+}
+
+/* Of the socket at this place; names stand between colons. */
+static bool
+is_passed_as(int place, const char *name)
+{
+	const char *at = passed_to_us("LISTEN_FDNAMES");
+
+	for (; at && place > 0; place--)
+		at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL;
+	return at && strcspn(at, ":") == strlen(name) && strncmp(at, name, strlen(name)) == 0;
+}
+
 /* Whether the manager has it from elsewhere than from us: of a socket unit. */
 static bool
 is_of_a_socket_unit(int fd)
 {
-	char **names = NULL;
-	int count = sd_listen_fds_with_names(0, &names), at = fd - SD_LISTEN_FDS_START;
-	bool is = at >= 0 && at < count && names && strcmp(names[at], READY_STORED) != 0;
+	int place = fd - FIRST_PASSED;
 
-	for (int i = 0; i < count && names; i++)
-		free(names[i]);
-	free(names);
-	return is;
+	return place >= 0 && place < passed_count() && !is_passed_as(place, READY_STORED);
 }
 
 void
@@ -122,10 +161,10 @@ int
 ready_listener(const struct address *address)
 {
 	static bool taken[PASSED_MOST];
-	int count = sd_listen_fds(0);
+	int count = passed_count();
 
-	for (int i = 0; i < count && i < PASSED_MOST; i++) {
-		int fd = SD_LISTEN_FDS_START + i;
+	for (int i = 0; i < count; i++) {
+		int fd = FIRST_PASSED + i;
 
 		if (taken[i] || !socket_listens_at(fd, address))
 			continue;

@@ -1,6 +1,7 @@
 /*
  * What the service manager is told, and what it gives us: sd_notify(3), sd_listen_fds(3).  Where there
- * is no manager, nothing is told and there are no sockets.
+ * is no manager, nothing is told and there are no sockets.  Both protocols are a few lines, and libsystemd
+ * would bring six more libraries into every program.
  */
 #ifndef BASE_READY_H
 #define BASE_READY_H

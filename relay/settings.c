@@ -145,12 +145,13 @@ is_short_text(const char *text, char error[256])
 
 /* ---- the rows ---- */
 
-const struct conf_row settings_admin_rows[] = { { "state_dir", CONF_TEXT,
-						    AT(admin_place, state_dir),
-						    .fallback = paths_relay_state, .has_variable = true },
+const struct conf_row settings_admin_rows[] = {
+	{ "state_dir", CONF_TEXT, AT(admin_place, state_dir), .fallback = paths_relay_state,
+	    .has_variable = true },
 	{ "admin.socket", CONF_TEXT, AT(admin_place, socket), .check = admin_is_path,
 	    .has_variable = true },
-	{ 0 } };
+	{ 0 }
+};
 
 static const char *const depth_words[] = { "one", "any", NULL };
 

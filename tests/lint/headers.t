@@ -3,7 +3,7 @@
 # just done so, where its source includes it first; those without a source are compiled here.
 . tests/lint/tap.sh
 flags="-std=c17 -D_GNU_SOURCE -Wall -Wextra -Wstrict-prototypes -Werror -fsyntax-only"
-packages="gnutls nettle libtasn1 yaml-0.1 libsystemd jansson sqlite3 libpcap"
+packages="gnutls nettle libtasn1 yaml-0.1 jansson sqlite3 libpcap"
 outside=$(pkg-config --cflags $packages)
 
 # A source for each header, which includes it first and nothing else.

@@ -74,6 +74,10 @@ for program in valise-relay valise-agent valise-pki valise-sni; do
 	undefined "$build/$program" | sed 's/@.*//' | grep -E '^curl_' > "$scratch/wrong"
 	nothing "$program calls nothing of it"
 done
+for program in valise-relay valise-agent; do
+	ldd "$build/$program" | grep -iE 'libsystemd|liblzma|libgcrypt' > "$scratch/wrong"
+	nothing "$program has no libsystemd, and nothing that comes with it"
+done
 needed "$build/valise-fetch" | grep -q libcurl
 ok $? "valise-fetch loads libcurl, so the search finds what it looks for"
 
