@@ -2,10 +2,14 @@
  * is wrong. */
 #include "relay/check.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/ready.h"
@@ -252,6 +256,15 @@ tell_directories(const struct settings *settings)
 	return EX_CANTCREAT;
 }
 
+/* A port of which only the unit has the right (AmbientCapabilities), and not its user who checks; by errno. */
+static bool
+is_for_the_unit(const struct settings *settings, size_t index)
+{
+	unsigned port = address_port(&settings_listener_at(settings, index)->parsed);
+
+	return errno == EACCES && geteuid() != 0 && port > 0 && port < IPPORT_RESERVED;
+}
+
 /* What the relay of this configuration has, if one runs, is no obstacle to the next one. */
 static int
 tell_listeners(const struct settings *settings)
@@ -265,6 +278,10 @@ tell_listeners(const struct settings *settings)
 	for (size_t i = 0; holder == 0 && i < settings->listeners.count; i++) {
 		if (bind_may_listen(settings, i, error))
 			continue;
+		if (is_for_the_unit(settings, i)) {
+			printf("%s; this user has it not, valise-relay.service gives it\n", error);
+			continue;
+		}
 		fprintf(stderr, "%s\n", error);
 		code = EX_UNAVAILABLE;
 	}

@@ -2,6 +2,7 @@
 """Mistakes that people make, and what `check` says of each: what is wrong, which value, where, and what to do."""
 import os
 import re
+import shutil
 import socket
 import subprocess
 
@@ -203,6 +204,27 @@ def paths_may_come_from_the_environment_and_from_one_place_only(scene):
 		dict(given, VALISE_AGENT_PRIVATE_KEY="~/x"))
 	judge(scene, "a relay's list", "relay", relay_text(scene, agent_cas=None), 0, [],
 		{"VALISE_CONNECT_AGENT_CAS": authority().cas("agent")})
+
+
+@test
+def a_port_to_which_only_the_unit_has_the_right_is_no_obstacle(scene):
+	"""`runuser -u valise-relay -- valise-relay check && systemctl enable --now valise-relay` is what people are told to do."""
+	with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
+		if os.geteuid() != 0 or int(file.read()) <= 1:
+			skip("root is wanted, and a port that others may not have")
+	files = [*authority().relay(), authority().cas("agent"), authority().crls("agent")]
+	own = [shutil.copy(path, scene.dir) for path in files]
+	path = f"{scene.dir}/relay.yml"
+	with open(path, "w") as file:
+		file.write(relay_text(scene, certificate=own[0], private_key=own[1], agent_cas=own[2], agent_crls=own[3]))
+	for top in (scene.dir, f"{scene.dir}/relay.yml", *own):
+		os.chown(top, 65534, 65534)
+	as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", PROGRAMS["relay"]]
+	if run(*as_nobody, "--version")[0] != 0:
+		skip("the programs are where only root can call them")
+	status, out, err = run(*as_nobody, "check", "-c", path)
+	equal((status, err), (0, ""), out.decode())
+	check("CAP_NET_BIND_SERVICE" in out.decode() and "valise-relay.service gives it" in out.decode(), f"it is told: {out}")
 
 
 @test
