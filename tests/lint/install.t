@@ -23,6 +23,10 @@ expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin
 	usr/lib/systemd/system/valise-pki.service usr/lib/systemd/system/valise-relay@.service
 	usr/lib/sysusers.d/valise-relay.conf usr/lib/sysusers.d/valise-agent.conf
 	usr/lib/sysusers.d/valise-pki.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"
+for program in valise-relay valise-agent valise-pki valise-sni; do
+	expected="$expected usr/share/bash-completion/completions/$program usr/share/zsh/site-functions/_$program
+		usr/share/fish/vendor_completions.d/$program.fish"
+done
 for page in man/*.[1578]; do
 	expected="$expected usr/share/man/man${page##*.}/${page##*/}"
 done
@@ -37,7 +41,7 @@ nothing "every file is where it belongs"
 tr -s ' \t\n' '\n' <<< "$expected" | sort > "$scratch/wanted"
 comm -23 "$scratch/there" "$scratch/wanted" | grep -v ^usr/share/doc/valise/ > "$scratch/wrong"
 nothing "nothing else was installed"
-grep -rn '@[a-z]*@' "$root/usr/lib" "$root/usr/libexec" "$root/etc" > "$scratch/wrong"
+grep -rnI '@[a-z]*@' "$root/usr/lib" "$root/usr/libexec" "$root/etc" > "$scratch/wrong"
 nothing "no placeholder is left in what was installed"
 grep -q "ExecStart=/usr/sbin/valise-relay run" "$root/usr/lib/systemd/system/valise-relay.service"
 ok $? "the unit starts the installed program"

@@ -40,7 +40,7 @@ compare()	# NAME LINES
 	nothing "each installed file is in a $1 package, and nothing else is expected"
 }
 
-compare Debian "$(cat $debian/*.install $debian/not-installed | sed 's|^${env:UNITDIR}|usr/lib/systemd/system|')"
+compare Debian "$(cat $debian/*.install $debian/not-installed | sed 's|^${env:UNITDIR}|usr/lib/systemd/system|; s|/zsh/vendor-completions/|/zsh/site-functions/|')"
 compare RPM "$(sed -n '/^%files/,/^%changelog/p' $spec | grep '%{_' | sed -E 's/^%(config\(noreplace\)|dir) //; s/\/?\*$//; s/%\{name\}/valise/
 	s|%\{_sbindir\}|usr/sbin|; s|%\{_bindir\}|usr/bin|; s|%\{_libexecdir\}|usr/libexec|; s|%\{_mandir\}|usr/share/man|
 	s|%\{_unitdir\}|usr/lib/systemd/system|; s|%\{_sysusersdir\}|usr/lib/sysusers.d|; s|%\{_sysconfdir\}|etc|
