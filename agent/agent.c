@@ -4,9 +4,11 @@
 #include "agent/agent.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@
 #include "base/ready.h"
 #include "base/record_lookup.h"
 #include "enrol/crl_refresh.h"
+#include "keys/key_process.h"
 
 enum {
 	TICK_MS = 1000,
@@ -464,14 +467,28 @@ listen_to_operator(struct agent *agent, char error[ENDPOINT_ERROR])
 
 /* ---- start and end ---- */
 
+/* Before the first key is asked for. */
+static int
+settle_keys(const struct agent_settings *settings, char error[ENDPOINT_ERROR])
+{
+	if (key_process_settle(settings->has_key_process))
+		return 0;
+	snprintf(error, ENDPOINT_ERROR,
+	    "the process for private keys cannot be started: %s; key_process: off does without",
+	    strerror(errno));
+	return EX_OSERR;
+}
+
 /* 0, or the exit code with a sentence. */
 static int
 load(struct agent *agent, char error[ENDPOINT_ERROR])
 {
 	struct agent_context *context = &agent->live.context;
 	int wrong = agent->live.config_path ? EX_CONFIG : EX_DATAERR;
-	int code = agent_state_open(&agent->live.state, agent->live.settings.state_dir, error);
+	int code = settle_keys(&agent->live.settings, error);
 
+	if (code == 0)
+		code = agent_state_open(&agent->live.state, agent->live.settings.state_dir, error);
 	if (code != 0)
 		return code;
 	agent->live.settings.waits_for_clock = true;
@@ -582,6 +599,7 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	timer_init(&agent->refresh, context->loop, on_refresh, agent);
 	agent_reload_init(&agent->live, on_reload_step, agent);
 	timer_set(&agent->tick, TICK_MS);
+	key_process_watch(context->loop);
 	agent_context_configure(context, &agent->live.settings, &agent->live.state);
 	agent_reload_set_limits(&agent->live);
 	relay_links_init(&agent->live.links, context, on_relay, agent);
@@ -637,6 +655,7 @@ tear_down(struct agent *agent)
 	record_lookups_free(context->records);
 	relay_paths_free(context->paths);
 	resolver_free(context->resolver);
+	key_process_stop();
 	loop_free(context->loop);
 	web_free(agent->web.web);
 	if (context->endpoint_table)

@@ -8,6 +8,7 @@
 #include "agent/diagnose_private.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "keys/key_process.h"
 
 /* False: there is nothing to begin with, and it has been said why. */
 static bool
@@ -58,17 +59,20 @@ diagnose_run(const struct diagnose_options *options)
 
 	log_init("valise-agent", LOG_ERROR, LOG_TEXT);
 	memory_begin();
+	if (code == 0 && !key_process_settle(settings.has_key_process))
+		code = EX_OSERR;
 	if (code == 0)
 		code = load(&diagnosis, options->config_path) ? run(&diagnosis, options)
 							      : memory_exit_code(EX_CONFIG);
 	if (code == EX_OSERR)
 		fprintf(stderr,
-		    "valise-agent: diagnose: the system refuses a loop, or memory is short\n");
+		    "valise-agent: diagnose: the system refuses a loop or a process, or memory is short\n");
 	resolver_free(diagnosis.resolver);
 	loop_free(diagnosis.loop);
 	endpoint_table_release(diagnosis.table);
 	credentials_release(diagnosis.credentials);
 	relay_paths_free(diagnosis.paths);
+	key_process_stop();
 	agent_settings_wipe(&settings);
 	return code;
 }

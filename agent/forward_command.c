@@ -86,6 +86,7 @@ fill(struct agent_settings *settings, const char *values[OPTIONS], const char *w
 	settings->version = 1;
 	command_fill_proxy(&settings->proxy, &proxy);
 	settings->workers = command_copy("1"); /* it has no flows but those of the forward */
+	settings->has_key_process = true;
 	settings->pool_most = 1;
 	settings->limits.handshakes = 1;
 	settings->log.level = LOG_INFO;

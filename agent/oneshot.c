@@ -163,6 +163,7 @@ fill_identity(struct agent_settings *settings, const char *values[OPTIONS])
 {
 	settings->version = 1;
 	settings->workers = command_copy("auto");
+	settings->has_key_process = true;
 	fill_relay(&settings->connect_url, values);
 	command_list(&settings->connect_cas, values[RELAY_CA], "");
 	command_list(&settings->connect_crls, values[RELAY_CRL], "");

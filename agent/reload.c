@@ -134,6 +134,8 @@ warn_restart(const struct agent_settings *old, const struct agent_settings *fres
 
 	if (agent_settings_workers(old) != agent_settings_workers(fresh))
 		log_event(LOG_WARNING, "restart-needed", "workers change only at a restart");
+	if (old->has_key_process != fresh->has_key_process)
+		log_event(LOG_WARNING, "restart-needed", "key_process changes only at a restart");
 	if (strcmp(admin_path(old->admin_socket, old->state_dir, before),
 		admin_path(fresh->admin_socket, fresh->state_dir, after)) != 0)
 		log_event(LOG_WARNING, "restart-needed", "admin.socket changes only at a restart");

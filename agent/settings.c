@@ -192,6 +192,7 @@ const struct conf_row agent_settings_admin_rows[] = {
 static const struct conf_row rows[] = { { "version", CONF_NUMBER, AT(agent_settings, version),
 					    .required = true, .least = 1, .most = 1 },
 	DAEMON_WORKERS_ROW(struct agent_settings, workers, workers_mark),
+	{ "key_process", CONF_BOOL, AT(agent_settings, has_key_process), .fallback = "on" },
 	{ "agent.connect_url", CONF_MAPPINGS, AT(agent_settings, connect_url), .least = 1,
 	    .table = relay_rows, .item_bytes = sizeof(struct relay_settings), .scalar = "dial" },
 	{ "agent.connect_cas", CONF_TEXTS, AT(agent_settings, connect_cas), .least = 1,

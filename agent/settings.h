@@ -159,6 +159,7 @@ struct agent_settings {
 	uint64_t version;
 	char *workers; /* "auto" or a number */
 	struct conf_mark workers_mark;
+	bool has_key_process;
 	struct conf_items connect_url; /* struct relay_settings */
 	struct conf_texts connect_cas, connect_crls, connect_crl_url;
 	struct crl_policy_settings connect_crl;

@@ -1,4 +1,4 @@
-/* One question each. */
+/* One question each, and what is said of its answer. */
 #include "keys/key_ask.h"
 
 #include <stdio.h>

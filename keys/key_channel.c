@@ -108,6 +108,17 @@ give_up(struct key_answer *answer, enum key_code code)
 	return code;
 }
 
+static enum key_code
+lack_memory(struct key_answer *answer)
+{
+	static const char sentence[] = "memory is short";
+
+	*answer = (struct key_answer){
+		.code = KEY_FAILED, .data = (const uint8_t *)sentence, .bytes = sizeof sentence - 1
+	};
+	return answer->code;
+}
+
 static bool
 say(int fd, const struct key_question *question, uint8_t storage[KEY_MESSAGE_BYTES])
 {
@@ -222,12 +233,12 @@ key_channel_ask(struct key_question *question, struct key_answer *answer)
 	struct key_store *store;
 
 	if (!talk)
-		return give_up(answer, KEY_GONE);
+		return lack_memory(answer);
 	if (atomic_load(&control) != NOBODY)
 		return ask_process(talk, question, answer);
 	store = find_store();
 	if (!store)
-		return give_up(answer, KEY_GONE);
+		return lack_memory(answer);
 	key_store_answer(store, question, answer, talk->packet);
 	return answer->code;
 }

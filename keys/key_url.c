@@ -143,15 +143,17 @@ on_deinit(gnutls_privkey_t key, void *arg)
 	free(arg);
 }
 
+/* NULL with one of GnuTLS's errors. */
 static struct remote_key *
-remote_new(const char *path)
+remote_new(const char *path, int *problem)
 {
 	struct remote_key *remote = calloc(1, sizeof *remote + strlen(path) + 1);
 	struct key_answer answer;
+	enum key_code code = remote ? open_key(path, &answer) : KEY_FAILED;
 
-	if (!remote)
-		return NULL;
-	if (open_key(path, &answer) != KEY_DONE) {
+	if (code != KEY_DONE) {
+		*problem = code == KEY_FAILED ? GNUTLS_E_MEMORY_ERROR
+					      : GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
 		free(remote);
 		return NULL;
 	}
@@ -166,12 +168,12 @@ remote_new(const char *path)
 static int
 import(gnutls_privkey_t key, const char *url, unsigned flags)
 {
-	struct remote_key *remote = remote_new(url + strlen(KEY_URL));
 	int problem;
+	struct remote_key *remote = remote_new(url + strlen(KEY_URL), &problem);
 
 	(void)flags;
 	if (!remote)
-		return GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+		return problem;
 	problem =
 	    gnutls_privkey_import_ext4(key, remote, on_data, on_hash, NULL, on_deinit, on_info, 0);
 	if (problem < 0)

@@ -16,6 +16,7 @@
 #include "base/shares.h"
 #include "base/web.h"
 #include "enrol/crl_refresh.h"
+#include "keys/key_process.h"
 #include "relay/kick.h"
 #include "relay/listing.h"
 #include "relay/relay_private.h"
@@ -458,6 +459,7 @@ serve(struct relay *relay)
 	timer_init(&relay->tick, relay->loop, on_tick, relay);
 	timer_init(&relay->deadline, relay->loop, on_deadline, relay);
 	timer_set(&relay->tick, TICK_MS);
+	key_process_watch(relay->loop);
 	reload_watch_health(&relay->reload);
 	reload_refresh_crls(&relay->reload);
 	renew_follow(&relay->reload.renew, &relay->reload.rules->settings);

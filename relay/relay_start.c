@@ -12,6 +12,7 @@
 #include "base/ready.h"
 #include "base/web.h"
 #include "enrol/crl_refresh.h"
+#include "keys/key_process.h"
 #include "relay/bind.h"
 #include "relay/handover.h"
 #include "relay/known_names.h"
@@ -275,6 +276,7 @@ relay_close(struct relay *relay)
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_join(shared->workers[i]);
 	listing_abandon_all(&relay->listings);
+	key_process_stop();
 	loop_free(relay->loop); /* their last reports are delivered here */
 	web_free(relay->web);
 	for (unsigned i = 0; i < shared->worker_count; i++)

@@ -165,6 +165,11 @@ tell_unchanged(const struct settings *old, const struct settings *fresh)
 	if (!same)
 		log_event(LOG_WARNING, "restart-needed",
 		    "workers and listeners change only by a restart");
+	if (old->has_key_process != fresh->has_key_process)
+		log_event(LOG_WARNING, "restart-needed", "key_process changes only by a restart");
+	else if (fresh->has_key_process && !old->connect_name && fresh->connect_name)
+		log_event(LOG_WARNING, "restart-needed",
+		    "there is no key process yet: connect.private_key is in the relay's own memory until a restart");
 	if (strcmp(admin_path(old->admin_socket, old->state_dir, before),
 		admin_path(fresh->admin_socket, fresh->state_dir, after)) != 0)
 		log_event(LOG_WARNING, "restart-needed",

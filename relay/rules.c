@@ -1,15 +1,18 @@
 /* Makes one configuration ready for use: TLS credentials and static routes from settings. */
 #include "relay/rules.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/hash.h"
 #include "base/host.h"
 #include "base/memory.h"
 #include "base/socket.h"
 #include "pki/cert.h"
 #include "keys/key_pair.h"
+#include "keys/key_process.h"
 #include "relay/session_table.h"
 #include "relay/renew.h"
 #include "relay/route.h"
@@ -109,6 +112,21 @@ rules_session_tls(struct rules *rules)
 	config = tls_config_hold(counted->session_tls);
 	pthread_mutex_unlock(&counted->lock);
 	return config;
+}
+
+/* Before the first key is asked for, which the first rules decide.  A check has no table, and speaks with
+ * nobody. */
+static bool
+settle_keys(
+    const struct rules *rules, const struct session_table *table, struct conf_report *report)
+{
+	if (!table ||
+	    key_process_settle(rules->settings.has_key_process && rules->settings.connect_name))
+		return true;
+	conf_error(report, (struct conf_mark){ 0 },
+	    "the process for private keys cannot be started: %s; key_process: off does without",
+	    strerror(errno));
+	return false;
 }
 
 static bool
@@ -255,7 +273,8 @@ rules_load(
 	atomic_init(&counted->held, 1);
 	pthread_mutex_init(&counted->lock, NULL);
 	counted->rules.path = path;
-	is_read = settings_read(&counted->rules.settings, path, messages, &unreadable);
+	is_read = settings_read(&counted->rules.settings, path, messages, &unreadable) &&
+	    settle_keys(&counted->rules, table, &report);
 	if (is_read && table)
 		renew_mend(&counted->rules.settings);
 	if (is_read && load_tls(&counted->rules, table, &report) &&

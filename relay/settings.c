@@ -215,6 +215,7 @@ static const struct conf_row routes_row[] = { ROUTES_ROW, { 0 } };
 static const struct conf_row rows[] = {
 	{ "version", CONF_NUMBER, AT(settings, version), .required = true, .least = 1, .most = 1 },
 	DAEMON_WORKERS_ROW(struct settings, workers, workers_mark),
+	{ "key_process", CONF_BOOL, AT(settings, has_key_process), .fallback = "on" },
 	{ "listeners", CONF_MAPPINGS, AT(settings, listeners), .required = true,
 	    .table = listener_rows, .item_bytes = sizeof(struct settings_listener) },
 	{ "connect.server_name", CONF_TEXT, AT(settings, connect_name), .check = is_host_name,

@@ -78,6 +78,7 @@ struct settings {
 	uint64_t version;
 	char *workers; /* "auto" or a number */
 	struct conf_mark workers_mark;
+	bool has_key_process;
 	struct conf_items listeners;
 	char *connect_name; /* NULL: no agents, static routes only */
 	struct conf_mark connect_name_mark;

@@ -184,6 +184,12 @@ explain_certificate(int got, char *error)
 		snprintf(error, TLS_ERROR,
 		    "the private key does not belong to the certificate; give the two that were "
 		    "made together");
+	else if (got == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+		snprintf(error, TLS_ERROR,
+		    "the private key cannot be opened: its file has changed just now, or the key "
+		    "process does not answer; reload again");
+	else if (got == GNUTLS_E_MEMORY_ERROR)
+		snprintf(error, TLS_ERROR, "memory is short");
 	else if (got == GNUTLS_E_DECRYPTION_FAILED)
 		snprintf(error, TLS_ERROR,
 		    "the private key is encrypted, and nobody is here to type its password; "

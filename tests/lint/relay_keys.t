@@ -3,10 +3,10 @@
 # one private key is that of its own connect name.
 . tests/lint/tap.sh
 
-# Keys of the configuration that may lead to a secret, by the words that they are known by.
+# Keys of the configuration that may lead to a secret, by the words that they are known by; yes and no do not.
 keys_of()	# FILE...
 {
-	grep -ohE '\{ *"[a-z0-9_.]+", *CONF_[A-Z]+' "$@" | sed -E 's/.*"([^"]+)".*/\1/' |
+	grep -ohE '\{ *"[a-z0-9_.]+", *CONF_[A-Z]+' "$@" | grep -v CONF_BOOL | sed -E 's/.*"([^"]+)".*/\1/' |
 		grep -E 'key|secret|pem|pkcs|pfx|pass|credential|termination' | sort -u
 }
 

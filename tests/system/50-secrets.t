@@ -32,6 +32,55 @@ def memory_of(daemon, wanted):
 	return hits
 
 
+class Process:
+	"""One that a daemon of ours has started."""
+
+	def __init__(self, pid, label, daemon):
+		self.pid, self.label, self.log_text = pid, label, daemon.log_text
+
+
+def descendants(pid):
+	found = []
+	for name in os.listdir("/proc"):
+		try:
+			with open(f"/proc/{name}/stat") as file:
+				behind = file.read().rpartition(")")[2].split()
+		except (OSError, ValueError):
+			continue
+		if name.isdecimal() and int(behind[1]) == pid:
+			found += [int(name)] + descendants(int(name))
+	return found
+
+
+def processes_of(daemon):
+	"""{its title: process}, of those that belong to it and are not it."""
+	found = {}
+	for pid in descendants(daemon.pid):
+		try:
+			with open(f"/proc/{pid}/comm") as file:
+				found[f"{file.read().strip()} {pid}"] = Process(pid, f"{daemon.label}, process {pid}", daemon)
+		except OSError:	# it has gone
+			pass
+	return found
+
+
+def looks_where_keys_are(daemon, numbers):
+	"""Private keys are in the key process, and in no other process of this daemon."""
+	if os.geteuid() != 0 or SANITIZED:
+		return
+	at_daemon = memory_of(daemon, numbers)
+	equal({what: hits for what, hits in at_daemon.items() if hits}, {}, f"private numbers in {daemon.label}")
+	holders = {}
+	for title, process in processes_of(daemon).items():
+		hits = memory_of(process, numbers)
+		if any(hits.values()):
+			holders[title] = hits
+	equal(len(holders), 1, f"processes of {daemon.label} that hold keys: {holders}")
+	(title, hits), = holders.items()
+	check(title.startswith("keys"), f"{title} is the key process")
+	check(all(hits.values()), f"it holds all, so the search finds what is there: {hits}")
+
+
 def der(path):
 	"""The bytes inside the PEM file."""
 	with open(path) as file:
@@ -171,6 +220,7 @@ def the_relay_has_neither_after_heavy_use(scene):
 	of_opened |= {f"RSA {label}": number for label, number in numbers_of(rsa[1]).items()}
 	of_sealed = {f"upstream's {label}": number for label, number in numbers_of(authority().server(SEALED)[1]).items()}
 	own = {f"own {label}": number for label, number in numbers_of(authority().relay()[1]).items()}
+	agents = {f"agent's {label}": number for label, number in numbers_of(authority().agent("agent-of-four", *names)[1]).items()}
 	at_relay = memory_of(relay, wanted | of_opened | of_sealed | own)
 	at_agent = memory_of(agent, wanted | of_opened | of_sealed | own)
 
@@ -182,12 +232,13 @@ def the_relay_has_neither_after_heavy_use(scene):
 			until(lambda: is_opened(name), 60, f"what the agent opens for {name} is found in it")
 	for talk in talks:
 		talk.end()
+	equal({what: at_agent[what] for what in of_opened if at_agent[what]}, {}, "hits in the agent of the keys of what it opens")
 	equal({what: hits for what, hits in at_relay.items() if hits and what not in own}, {}, "hits in the relay")
 	of_others = [what for what in at_agent if what in of_sealed or what in own or what.startswith((SEALED, HANDED_SEALED))]
 	equal({what: at_agent[what] for what in of_others if at_agent[what]}, {}, "hits in the agent of what it must not have")
 	if os.geteuid() == 0 and not SANITIZED:
-		check(all(at_relay[what] > 0 for what in own), f"the relay has its own key: {at_relay}")
-		check(all(at_agent[what] > 0 for what in of_opened), f"the agent has the keys of what it opens: {at_agent}")
+		looks_where_keys_are(relay, own)
+		looks_where_keys_are(agent, agents | of_opened)
 
 
 @test
