@@ -2,6 +2,7 @@
 #include "enrol/join.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -14,7 +15,9 @@
 #include "base/units.h"
 #include "enrol/join_ask.h"
 #include "enrol/join_input.h"
-#include "enrol/key_request.h"
+#include "keys/key_ask.h"
+#include "keys/key_names.h"
+#include "keys/key_process.h"
 
 enum option_word {
 	INPUT,
@@ -63,7 +66,7 @@ struct join {
 	struct join_line line;
 	char crl_urls[2][JOIN_URL + JOIN_PATH]; /* peers', servers' */
 	struct join_files files;
-	struct key_request request;
+	struct secret request; /* for the certificate, DER */
 	struct join_gain gain;
 	struct cert_facts certificate;
 	struct secret config;
@@ -232,33 +235,40 @@ plan_files(struct join *join)
 	return code ? fail(program, code, "%s", error) : 0;
 }
 
+/* It makes and keeps the key, with the rights of whom that belongs to: this process talks to the
+ * network. */
+static int
+start_key_process(struct join *join)
+{
+	const struct join_files *files = &join->files;
+	bool has_started = files->drops ? key_process_start_as(files->user, files->group)
+					: key_process_settle(true);
+
+	return has_started
+	    ? 0
+	    : fail(join->program, EX_OSERR, "the process for the private key cannot be started: %s",
+		  strerror(errno));
+}
+
 /* The one that an earlier join has left, or a new one, which is on the disk before it is used. */
 static int
 prepare_key(struct join *join)
 {
-	const struct key_request_names nothing = { 0 };
-	char error[JOIN_FILES_ERROR];
-	struct secret old = { 0 };
-	int code = 0;
+	const char *path = join->files.paths[JOIN_KEY];
+	char error[KEY_ASK_ERROR];
+	uint8_t digest[KEY_DIGEST], storage[8];
+	struct writer nothing = writer_over(storage, sizeof storage);
 
-	if (!join_files_old_key(&join->files, &old, error))
+	key_names_begin(&nothing, "", "");
+	if (!join->files.key_is_old && !key_ask_make(path, join->type, digest, error))
 		return fail(join->program, EX_CANTCREAT, "%s", error);
-	if (join->files.key_is_old)
-		code = key_request_take_key(&join->request, &old, error);
-	else
-		code = key_request_new_key(&join->request, join->type, error);
-	secret_wipe(&old);
-	if (code == 0)
-		code = key_request_sign(&join->request, &nothing, error);
-	if (code)
-		return fail(join->program, code, "%s: %s", join->files.paths[JOIN_KEY], error);
-	if (!join->files.key_is_old &&
-	    !join_files_write_key(&join->files, &join->request.key, error))
-		return fail(join->program, EX_CANTCREAT, "%s", error);
-	return 0;
+	return key_ask_request(path, storage, nothing.bytes, &join->request, error)
+	    ? 0
+	    : fail(join->program, EX_DATAERR, "%s", error);
 }
 
-/* It was the same file a moment ago that may not be replaced, so the invitation is not used for nothing. */
+/* It was the same file a moment ago that may not be replaced, so the invitation is not used for
+ * nothing. */
 static bool
 may_use(void *arg, const struct secret *peer_cas, const struct secret *server_cas,
     char sentence[EST_SENTENCE])
@@ -284,7 +294,7 @@ ask_authority(struct join *join)
 		.proxy = join->proxy,
 		.peers = join->program->peers,
 		.role = join->program->role,
-		.csr = &join->request.request,
+		.csr = &join->request,
 		.may_use = may_use,
 		.arg = join,
 	    },
@@ -410,7 +420,7 @@ wipe(struct join *join)
 {
 	fetch_proxy_free(join->proxy);
 	join_line_wipe(&join->line);
-	key_request_wipe(&join->request);
+	secret_wipe(&join->request);
 	join_gain_wipe(&join->gain);
 	cert_wipe(&join->certificate);
 	secret_wipe(&join->config);
@@ -420,7 +430,7 @@ int
 join_run(const struct join_program *program, int count, char **arguments)
 {
 	static int (*const steps[])(struct join *) = { check_options, load_proxy, read_invitation,
-		plan_files, prepare_key, ask_authority, write_files };
+		plan_files, start_key_process, prepare_key, ask_authority, write_files };
 	struct join join = { .program = program };
 	int code = scan(&join, count, arguments);
 
@@ -428,6 +438,7 @@ join_run(const struct join_program *program, int count, char **arguments)
 		code = steps[i](&join);
 	if (code == 0)
 		code = tell(&join);
+	key_process_stop();
 	wipe(&join);
 	return code;
 }

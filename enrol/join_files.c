@@ -104,7 +104,7 @@ static bool
 find_directories(
     struct join_files *files, const struct join_places *places, char error[JOIN_FILES_ERROR])
 {
-	char config[PATH_MAX], crls[PATH_MAX + 8];
+	char config[PATH_MAX], crls[PATH_MAX + 8], keys[PATH_MAX + 8];
 	bool done;
 
 	snprintf(config, sizeof config, "%s", places->config);
@@ -114,8 +114,10 @@ find_directories(
 	if (!become(files, true))
 		return fail_user(error);
 	snprintf(crls, sizeof crls, "%s/crls", files->state_dir);
-	done =
-	    make_directory(&(struct join_files){ 0 }, crls, false) || fail_directory(crls, error);
+	snprintf(keys, sizeof keys, "%s/keys", files->state_dir);
+	done = (make_directory(&(struct join_files){ 0 }, crls, false) ||
+		   fail_directory(crls, error)) &&
+	    (make_directory(&(struct join_files){ 0 }, keys, true) || fail_directory(keys, error));
 	return (become(files, false) || fail_user(error)) && done;
 }
 
@@ -139,7 +141,7 @@ set_paths(struct join_files *files, const struct join_places *places)
 	char config[PATH_MAX];
 
 	snprintf(config, sizeof config, "%s", places->config);
-	return set_path(files, JOIN_KEY, "%s/%s.key", files->state_dir, places->kind) &&
+	return set_path(files, JOIN_KEY, "%s/keys/%s.key", files->state_dir, places->kind) &&
 	    set_path(files, JOIN_CERTIFICATE, "%s/%s.crt", files->state_dir, places->kind) &&
 	    set_path(files, JOIN_PEER_CAS, "%s/%s-ca.crt", files->config_dir, places->peers) &&
 	    set_path(files, JOIN_SERVER_CAS, "%s/servers-ca.crt", files->config_dir) &&
@@ -200,23 +202,6 @@ join_files_plan(
 
 /* ---- reading and writing ---- */
 
-bool
-join_files_old_key(struct join_files *files, struct secret *out, char error[JOIN_FILES_ERROR])
-{
-	char why[FILE_ERROR];
-	bool done;
-
-	*out = (struct secret){ 0 };
-	if (!files->key_is_old)
-		return true;
-	if (!become(files, true))
-		return fail_user(error);
-	done = file_read_key(out, files->paths[JOIN_KEY], 1 << 20, why);
-	if (!done)
-		snprintf(error, JOIN_FILES_ERROR, "%s", why);
-	return (become(files, false) || fail_user(error)) && done;
-}
-
 /* Written by whom it belongs to; *made is whether it was not there, as the same, before. */
 static bool
 write_one(const struct join_files *files, enum join_file file, const struct secret *contents,
@@ -238,15 +223,6 @@ write_one(const struct join_files *files, enum join_file file, const struct secr
 	if (!done)
 		snprintf(error, JOIN_FILES_ERROR, "%s", why);
 	return (become(files, false) || fail_user(error)) && done;
-}
-
-bool
-join_files_write_key(
-    const struct join_files *files, const struct secret *key, char error[JOIN_FILES_ERROR])
-{
-	bool made;
-
-	return write_one(files, JOIN_KEY, key, &made, error);
 }
 
 bool

@@ -3,9 +3,10 @@
  * CRLs) goes into its state directory and belongs to the user that it runs as; the configuration
  * and the CAs go where the configuration is, and belong to whoever joins.
  *
- * Nothing is overwritten.  The key is there before anything is asked for, and it alone stays
- * behind when joining fails: the authority gives the same key the same certificate again.  The order
- * of writing is such that after a crash a second join either goes on or says what is in its way.
+ * Nothing is overwritten.  The key, which others make (keys/key_ask.h), is there before anything is
+ * asked for, and it alone stays behind when joining fails: the authority gives the same key the same
+ * certificate again.  The order of writing is such that after a crash a second join either goes on
+ * or says what is in its way.
  */
 #ifndef ENROL_JOIN_FILES_H
 #define ENROL_JOIN_FILES_H
@@ -51,15 +52,11 @@ enum { JOIN_FILES_ERROR = 2048 };
 /* Finds the user, makes the directories, and looks what is in the way.  0, or with a sentence 67 no such
  * user, 73 something exists, or cannot be made. */
 int join_files_plan(struct join_files *, const struct join_places *, char error[JOIN_FILES_ERROR]);
-/* The key of an earlier try, or empty; false with a sentence. */
-bool join_files_old_key(struct join_files *, struct secret *out, char error[JOIN_FILES_ERROR]);
-bool join_files_write_key(
-    const struct join_files *, const struct secret *key, char error[JOIN_FILES_ERROR]);
 /* Whether these CAs can be put there: nothing is, or the same. */
 bool join_files_have_place(const struct join_files *, enum join_file, const struct secret *contents,
     char error[JOIN_FILES_ERROR]);
-/* All but the key; contents[JOIN_KEY] is not looked at.  False with a sentence, and then what this call has
- * made is gone again. */
+/* All but the key; contents[JOIN_KEY] is not looked at.  False with a sentence, and then what this
+ * call has made is gone again. */
 bool join_files_write(const struct join_files *, const struct secret contents[JOIN_FILES],
     char error[JOIN_FILES_ERROR]);
 

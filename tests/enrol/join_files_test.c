@@ -7,6 +7,8 @@
 #include <sysexits.h>
 
 #include "helpers.h"
+#include "keys/key_ask.h"
+#include "keys/key_process.h"
 #include "skip.h"
 
 static char top[] = "/tmp/valise-join-XXXXXX";
@@ -101,6 +103,14 @@ write_all(struct join_files *files)
 }
 
 static void
+make_key(const struct join_files *files)
+{
+	uint8_t digest[KEY_DIGEST];
+
+	assert_true(key_ask_make(files->paths[JOIN_KEY], KEY_P256, digest, error));
+}
+
+static void
 makes_each_file_where_it_belongs(void **state)
 {
 	static const struct {
@@ -108,20 +118,19 @@ makes_each_file_where_it_belongs(void **state)
 		mode_t mode;
 		const char *text;
 	} rows[] = {
-		{ JOIN_KEY, 0600, "key" },
 		{ JOIN_CERTIFICATE, 0644, "certificate" },
 		{ JOIN_PEER_CRLS, 0644, "peer crls" },
 		{ JOIN_SERVER_CAS, 0644, "server cas" },
 		{ JOIN_CONFIG, 0644, "config" },
 	};
-	const struct secret key = text("key");
 	struct join_files files;
 
 	(void)state;
 	assert_int_equal(join_files_plan(&files, &places, error), 0);
 	assert_false(files.key_is_old);
-	assert_true(join_files_write_key(&files, &key, error));
+	make_key(&files);
 	assert_true(write_all(&files));
+	assert_int_equal(mode(files.paths[JOIN_KEY]), 0600);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		assert_holds(files.paths[rows[i].file], rows[i].text);
 		assert_int_equal(mode(files.paths[rows[i].file]), rows[i].mode);
@@ -133,20 +142,18 @@ makes_each_file_where_it_belongs(void **state)
 static void
 goes_on_with_the_key_of_a_join_that_did_not_finish(void **state)
 {
-	const struct secret key = text("key");
+	uint8_t made[KEY_DIGEST], old[KEY_DIGEST];
 	struct join_files files;
-	struct secret old;
 
 	(void)state;
 	assert_int_equal(join_files_plan(&files, &places, error), 0);
-	assert_true(join_files_old_key(&files, &old, error));
-	assert_null(old.data);
-	assert_true(join_files_write_key(&files, &key, error));
+	assert_false(files.key_is_old);
+	make_key(&files);
+	assert_true(key_ask_look(files.paths[JOIN_KEY], made, error));
 	assert_int_equal(join_files_plan(&files, &places, error), 0);
 	assert_true(files.key_is_old);
-	assert_true(join_files_old_key(&files, &old, error));
-	assert_true(secret_equals(&old, "key", 3));
-	secret_wipe(&old);
+	assert_true(key_ask_look(files.paths[JOIN_KEY], old, error));
+	assert_memory_equal(made, old, KEY_DIGEST);
 }
 
 /* Two who join at once have looked before either has written: a certificate must not come to stand beside
@@ -154,16 +161,17 @@ goes_on_with_the_key_of_a_join_that_did_not_finish(void **state)
 static void
 leaves_the_key_of_another_who_joins_at_once(void **state)
 {
-	const struct secret theirs = text("their key"), ours = text("our key");
+	uint8_t theirs[KEY_DIGEST], ours[KEY_DIGEST];
 	struct join_files them, us;
 
 	(void)state;
 	assert_int_equal(join_files_plan(&them, &places, error), 0);
 	assert_int_equal(join_files_plan(&us, &places, error), 0);
-	assert_true(join_files_write_key(&them, &theirs, error));
-	assert_false(join_files_write_key(&us, &ours, error));
+	assert_true(key_ask_make(them.paths[JOIN_KEY], KEY_P256, theirs, error));
+	assert_false(key_ask_make(us.paths[JOIN_KEY], KEY_P256, ours, error));
 	assert_non_null(strstr(error, "agent.key"));
-	assert_holds(us.paths[JOIN_KEY], "their key");
+	assert_true(key_ask_look(us.paths[JOIN_KEY], ours, error));
+	assert_memory_equal(ours, theirs, KEY_DIGEST);
 }
 
 static void
@@ -222,7 +230,6 @@ static void
 gives_the_state_to_the_user_of_the_daemon(void **state)
 {
 	const struct passwd *nobody = getpwnam("nobody");
-	const struct secret key = text("key");
 	struct join_files files;
 	struct stat st;
 
@@ -232,7 +239,9 @@ gives_the_state_to_the_user_of_the_daemon(void **state)
 	assert_int_equal(chmod(top, 0755), 0);
 	places.user = "nobody";
 	assert_int_equal(join_files_plan(&files, &places, error), 0);
-	assert_true(join_files_write_key(&files, &key, error));
+	assert_true(key_process_start_as(files.user, files.group));
+	make_key(&files);
+	key_process_stop();
 	assert_true(write_all(&files));
 	assert_int_equal(stat(files.paths[JOIN_KEY], &st), 0);
 	assert_int_equal(st.st_uid, nobody->pw_uid);

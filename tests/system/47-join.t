@@ -59,7 +59,7 @@ class Host:
 
 	@property
 	def key(self):
-		return f"{self.state}/{self.kind}.key"
+		return f"{self.state}/keys/{self.kind}.key"
 
 	def files(self):
 		return {os.path.join(top, name): read(os.path.join(top, name))
