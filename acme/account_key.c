@@ -1,134 +1,78 @@
-/* GnuTLS for files, nettle for signatures. */
+/* Asks the one who has the key. */
 #include "acme/account_key.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <gnutls/x509.h>
-#include <nettle/bignum.h>
-#include <nettle/dsa.h>
-#include <nettle/ecc-curve.h>
-#include <nettle/ecc.h>
-#include <nettle/ecdsa.h>
 #include <nettle/sha2.h>
 
 #include "acme/base64url.h"
-#include "pki/key_pem.h"
+#include "base/file.h"
+#include "keys/key_ask.h"
+#include "keys/key_channel.h"
 
 enum { COORDINATE = 32 };
 
 struct account_key {
-	gnutls_x509_privkey_t file;
+	uint64_t number;
 	uint8_t x[COORDINATE], y[COORDINATE];
-	struct ecc_scalar secret;
+	char path[];
 };
 
-/* A number in full length, whatever the library has put before it or left out. */
+/* Another process may make one meanwhile. */
 static bool
-take_number(uint8_t out[COORDINATE], const gnutls_datum_t *number)
+make_missing(const char *path, char error[ACCOUNT_KEY_ERROR])
 {
-	size_t zeros = 0, bytes;
+	uint8_t ignored[KEY_DIGEST];
 
-	while (zeros < number->size && number->data[zeros] == 0)
-		zeros++;
-	bytes = number->size - zeros;
-	if (bytes == 0 || bytes > COORDINATE)
+	return file_stamp_of(path).exists || key_ask_make(path, KEY_P256, ignored, error) ||
+	    file_stamp_of(path).exists;
+}
+
+static bool
+ask_open(struct account_key *key, char error[ACCOUNT_KEY_ERROR])
+{
+	struct key_question question = { .verb = KEY_OPEN };
+	struct key_answer answer;
+
+	snprintf(question.path, sizeof question.path, "%s", key->path);
+	if (key_channel_ask(&question, &answer) != KEY_DONE ||
+	    answer.bytes != sizeof key->x + sizeof key->y) {
+		key_ask_explain(&answer, key->path, error);
 		return false;
-	memset(out, 0, COORDINATE - bytes);
-	memcpy(out + COORDINATE - bytes, number->data + zeros, bytes);
+	}
+	key->number = answer.key;
+	memcpy(key->x, answer.data, sizeof key->x);
+	memcpy(key->y, answer.data + sizeof key->x, sizeof key->y);
 	return true;
 }
 
-static bool
-take_secret(struct account_key *key, const gnutls_datum_t *number)
+struct account_key *
+account_key_open(const char *path, char error[ACCOUNT_KEY_ERROR])
 {
-	uint8_t bytes[COORDINATE];
-	mpz_t value;
-	bool is_fine = take_number(bytes, number);
+	struct account_key *key = calloc(1, sizeof *key + strlen(path) + 1);
 
-	if (!is_fine)
-		return false;
-	nettle_mpz_init_set_str_256_u(value, sizeof bytes, bytes);
-	is_fine = ecc_scalar_set(&key->secret, value) == 1;
-	bytes_wipe(mpz_limbs_modify(value, 1), mpz_size(value) * sizeof(mp_limb_t));
-	mpz_clear(value);
-	bytes_wipe(bytes, sizeof bytes);
-	return is_fine;
-}
-
-/* The library's own copies of the numbers are freed. */
-static bool
-take_numbers(struct account_key *key)
-{
-	gnutls_ecc_curve_t curve;
-	gnutls_datum_t x = { 0 }, y = { 0 }, secret = { 0 };
-	bool is_fine =
-	    gnutls_x509_privkey_export_ecc_raw(key->file, &curve, &x, &y, &secret) >= 0 &&
-	    curve == GNUTLS_ECC_CURVE_SECP256R1 && take_number(key->x, &x) &&
-	    take_number(key->y, &y) && take_secret(key, &secret);
-
-	if (secret.data)
-		bytes_wipe(secret.data, secret.size);
-	gnutls_free(x.data);
-	gnutls_free(y.data);
-	gnutls_free(secret.data);
-	return is_fine;
-}
-
-static struct account_key *
-make(gnutls_x509_privkey_t file)
-{
-	struct account_key *key = calloc(1, sizeof *key);
-
-	if (!key) {
-		gnutls_x509_privkey_deinit(file);
+	snprintf(error, ACCOUNT_KEY_ERROR, "memory is short");
+	if (!key)
 		return NULL;
-	}
-	key->file = file;
-	ecc_scalar_init(&key->secret, nettle_get_secp_256r1());
-	if (take_numbers(key))
+	memcpy(key->path, path, strlen(path) + 1);
+	if (make_missing(path, error) && ask_open(key, error))
 		return key;
-	account_key_free(key);
+	free(key);
 	return NULL;
-}
-
-struct account_key *
-account_key_new(void)
-{
-	gnutls_x509_privkey_t file = NULL;
-
-	if (key_type_generate(KEY_P256, &file) >= 0)
-		return make(file);
-	gnutls_x509_privkey_deinit(file);
-	return NULL;
-}
-
-struct account_key *
-account_key_import(const struct secret *pem)
-{
-	gnutls_x509_privkey_t file = NULL;
-
-	if (key_pem_read(pem, &file) >= 0 &&
-	    gnutls_x509_privkey_get_pk_algorithm(file) == GNUTLS_PK_ECDSA)
-		return make(file);
-	gnutls_x509_privkey_deinit(file);
-	return NULL;
-}
-
-bool
-account_key_export(const struct account_key *key, struct secret *pem)
-{
-	return key_pem_write(pem, key->file) >= 0;
 }
 
 void
 account_key_free(struct account_key *key)
 {
+	struct key_question question = { .verb = KEY_CLOSE };
+	struct key_answer ignored;
+
 	if (!key)
 		return;
-	gnutls_x509_privkey_deinit(key->file);
-	ecc_scalar_clear(&key->secret);
-	bytes_wipe(key, sizeof *key);
+	question.key = key->number;
+	key_channel_ask(&question, &ignored);
 	free(key);
 }
 
@@ -166,27 +110,41 @@ account_key_thumbprint(const struct account_key *key)
 	return thumbprint;
 }
 
-static void
-random_bytes(void *context, size_t bytes, uint8_t *out)
+static enum key_code
+ask_signature(const struct account_key *key, const char *text, struct key_answer *answer)
 {
-	(void)context;
-	arc4random_buf(out, bytes);
+	struct key_question question = { .verb = KEY_SIGN_JWS,
+		.key = key->number,
+		.data = (const uint8_t *)text,
+		.bytes = strlen(text) };
+
+	return key_channel_ask(&question, answer);
 }
 
-void
-account_key_sign(const struct account_key *key, const void *data, size_t bytes,
-    uint8_t signature[ACCOUNT_KEY_SIGNATURE])
+/* By the next key process: the same key, or none. */
+static bool
+open_again(struct account_key *key)
 {
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	struct dsa_signature numbers;
-	struct sha256_ctx sha;
+	struct account_key before = *key;
+	char ignored[ACCOUNT_KEY_ERROR];
 
-	sha256_init(&sha);
-	sha256_update(&sha, bytes, data);
-	sha256_digest(&sha, sizeof digest, digest);
-	dsa_signature_init(&numbers);
-	ecdsa_sign(&key->secret, NULL, random_bytes, sizeof digest, digest, &numbers);
-	nettle_mpz_get_str_256(COORDINATE, signature, numbers.r);
-	nettle_mpz_get_str_256(COORDINATE, signature + COORDINATE, numbers.s);
-	dsa_signature_clear(&numbers);
+	return ask_open(key, ignored) && memcmp(before.x, key->x, sizeof key->x) == 0 &&
+	    memcmp(before.y, key->y, sizeof key->y) == 0;
+}
+
+bool
+account_key_sign(
+    struct account_key *key, const char *text, uint8_t signature[ACCOUNT_KEY_SIGNATURE])
+{
+	struct key_answer answer;
+	enum key_code code = ask_signature(key, text, &answer);
+
+	if (code == KEY_GONE)
+		code = ask_signature(key, text, &answer);
+	if (code == KEY_UNKNOWN && open_again(key))
+		code = ask_signature(key, text, &answer);
+	if (code != KEY_DONE || answer.bytes != ACCOUNT_KEY_SIGNATURE)
+		return false;
+	memcpy(signature, answer.data, ACCOUNT_KEY_SIGNATURE);
+	return true;
 }

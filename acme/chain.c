@@ -10,7 +10,6 @@
 #include "acme/base64url.h"
 #include "base/units.h"
 #include "pki/cert.h"
-#include "pki/key_pem.h"
 #include "pki/pem.h"
 #include "pki/x509.h"
 
@@ -70,12 +69,10 @@ judge_time(const struct cert_facts *facts, int64_t now_s, char error[CHAIN_ERROR
 }
 
 static enum chain_fault
-judge_facts(const struct cert_facts *facts, const char *name, const struct secret *key_pem,
+judge_facts(const struct cert_facts *facts, const char *name, const uint8_t key[KEY_DIGEST],
     int64_t now_s, char error[CHAIN_ERROR])
 {
-	struct spki_pin pin;
-
-	if (!key_pem_pin(&pin, key_pem) || !spki_pin_equals(&pin, &facts->key)) {
+	if (memcmp(key, facts->key.digest, KEY_DIGEST) != 0) {
 		snprintf(error, CHAIN_ERROR,
 		    "the CA has issued a certificate for another key than the one of the request");
 		return CHAIN_WRONG;
@@ -94,7 +91,7 @@ judge_facts(const struct cert_facts *facts, const char *name, const struct secre
 }
 
 enum chain_fault
-chain_judge(struct der pem, const char *name, const struct secret *key_pem, int64_t now_s,
+chain_judge(struct der pem, const char *name, const uint8_t key[KEY_DIGEST], int64_t now_s,
     char error[CHAIN_ERROR])
 {
 	struct cert_facts facts = { 0 };
@@ -105,7 +102,7 @@ chain_judge(struct der pem, const char *name, const struct secret *key_pem, int6
 	if (!secret_init(&contents, pem.data, pem.bytes))
 		snprintf(error, CHAIN_ERROR, "memory is short");
 	else if (cert_read(&facts, &contents, "what the CA has sent", why))
-		fault = judge_facts(&facts, name, key_pem, now_s, error);
+		fault = judge_facts(&facts, name, key, now_s, error);
 	else
 		snprintf(error, CHAIN_ERROR, "%s", why);
 	cert_wipe(&facts);

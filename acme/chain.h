@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/secret.h"
+#include "keys/key_message.h"
 #include "pki/der.h"
 
 enum { CHAIN_ERROR = 768, CHAIN_ID = 256, CHAIN_CERTIFICATES = 10 };
@@ -30,13 +31,13 @@ enum chain_fault {
 	CHAIN_CLOCK, /* it is, but not by our clock */
 };
 
-/* Whether the first certificate is for this name and this key, and in force now; else with a
- * sentence. */
-enum chain_fault chain_judge(struct der pem, const char *name, const struct secret *key_pem,
+/* Whether the first certificate is for this name and this key (SHA-256 of its SubjectPublicKeyInfo),
+ * and in force now; else with a sentence. */
+enum chain_fault chain_judge(struct der pem, const char *name, const uint8_t key[KEY_DIGEST],
     int64_t now_s, char error[CHAIN_ERROR]);
 
-/* The certificates of a chain that was judged, in PEM, and nothing else that came along: our key will stand
- * in front of them, and a text of the CA's beside it could be another key, or spoil the file.  False with a
+/* The certificates of a chain that was judged, in PEM, and nothing else that came along: a text of
+ * the CA's could be a key, or spoil the file.  False with a
  * sentence: one cannot be loaded, or they are more than CHAIN_CERTIFICATES. */
 bool chain_write(struct secret *out, struct der pem, char error[CHAIN_ERROR]);
 

@@ -1,31 +1,19 @@
-/* Requests for one name each, made by GnuTLS. */
+/* Requests for one name each, composed where the key is. */
 #include "acme/csr.h"
 
 #include <string.h>
 
-#include <gnutls/x509.h>
-
-#include "pki/key_pem.h"
-
-static int
-fill(gnutls_x509_crq_t request, const char *name)
-{
-	int problem = gnutls_x509_crq_set_version(request, 1);
-
-	return problem < 0 ? problem
-			   : gnutls_x509_crq_set_subject_alt_name(request, GNUTLS_SAN_DNSNAME, name,
-				 (unsigned)strlen(name), GNUTLS_FSAN_SET);
-}
+#include "base/cursor.h"
+#include "keys/key_ask.h"
+#include "keys/key_names.h"
 
 bool
-csr_make(const struct secret *key_pem, const char *name, struct secret *der)
+csr_make(const char *key, const char *name, struct secret *der, char error[CSR_ERROR])
 {
-	gnutls_x509_crq_t request = NULL;
-	bool is_fine;
+	uint8_t storage[512];
+	struct writer names = writer_over(storage, sizeof storage);
 
-	*der = (struct secret){ 0 };
-	is_fine = gnutls_x509_crq_init(&request) >= 0 && fill(request, name) >= 0 &&
-	    key_pem_sign(key_pem, request, der) >= 0;
-	gnutls_x509_crq_deinit(request);
-	return is_fine;
+	key_names_begin(&names, "", "");
+	key_names_add(&names, GNUTLS_SAN_DNSNAME, name, strlen(name));
+	return key_ask_request(key, storage, names.bytes, der, error);
 }

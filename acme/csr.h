@@ -8,8 +8,10 @@
 
 #include "base/secret.h"
 
-/* In DER, for this one name as a dNSName and no subject; wipe it after true.  False if the PEM is
- * not a private key, or when memory is short. */
-bool csr_make(const struct secret *key_pem, const char *name, struct secret *der);
+enum { CSR_ERROR = 768 };
+
+/* In DER, for this one name as a dNSName and no subject; wipe it after true.  key: its file.  False
+ * with a sentence. */
+bool csr_make(const char *key, const char *name, struct secret *der, char error[CSR_ERROR]);
 
 #endif

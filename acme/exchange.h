@@ -24,7 +24,7 @@ struct acme_transport;
 
 /* Both are borrowed until the answer.  account NULL: the key itself stands for it. */
 struct acme_signer {
-	const struct account_key *key;
+	struct account_key *key;
 	const char *account;
 };
 

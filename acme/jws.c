@@ -14,7 +14,7 @@
 
 /* What signs: an account's key, or a MAC key. */
 struct jws_signer {
-	const struct account_key *key;
+	struct account_key *key;
 	const struct secret *mac_key;
 };
 
@@ -24,10 +24,10 @@ signature_over(const struct jws_signer *signer, const char *text)
 	uint8_t mac[SHA256_DIGEST_SIZE], signature[ACCOUNT_KEY_SIGNATURE];
 	struct hmac_sha256_ctx hmac;
 
-	if (signer->key) {
-		account_key_sign(signer->key, text, strlen(text), signature);
-		return base64url_encode(signature, sizeof signature);
-	}
+	if (signer->key)
+		return account_key_sign(signer->key, text, signature)
+		    ? base64url_encode(signature, sizeof signature)
+		    : NULL;
 	hmac_sha256_set_key(&hmac, signer->mac_key->bytes, signer->mac_key->data);
 	hmac_sha256_update(&hmac, strlen(text), (const uint8_t *)text);
 	hmac_sha256_digest(&hmac, sizeof mac, mac);
@@ -86,7 +86,7 @@ head_of(const struct account_key *key, const struct jws_head *head)
 }
 
 char *
-jws_sign(const struct account_key *key, const struct jws_head *head, const char *payload)
+jws_sign(struct account_key *key, const struct jws_head *head, const char *payload)
 {
 	const struct jws_signer signer = { .key = key };
 
@@ -110,7 +110,7 @@ jws_bind(const struct account_key *key, const char *key_id, const struct secret 
 }
 
 char *
-jws_change_key(const struct account_key *old, const struct account_key *fresh, const char *account,
+jws_change_key(const struct account_key *old, struct account_key *fresh, const char *account,
     const char *key_change_url)
 {
 	json_t *change =

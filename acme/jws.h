@@ -1,7 +1,7 @@
 /*
  * What is sent to an ACME server: JSON Web Signatures in the flattened form (RFC 7515, 7.2.2) with
- * the members that RFC 8555, 6.2 demands.  Pure functions; every text is the caller's to free, NULL
- * is: memory.
+ * the members that RFC 8555, 6.2 demands.  Every text is the caller's to free, NULL is: memory, or the
+ * key process does not answer.
  */
 #ifndef ACME_JWS_H
 #define ACME_JWS_H
@@ -21,7 +21,7 @@ struct jws_head {
 };
 
 /* payload "": the request that only reads (POST-as-GET, RFC 8555, 6.3). */
-char *jws_sign(const struct account_key *, const struct jws_head *, const char *payload);
+char *jws_sign(struct account_key *, const struct jws_head *, const char *payload);
 
 /* That the holder of the CA's own account `key_id`, who knows its MAC key, wants this key
  * registered (RFC 8555, 7.3.4; HS256). */
@@ -30,8 +30,8 @@ char *jws_bind(const struct account_key *, const char *key_id, const struct secr
 
 /* The payload of a key change (RFC 8555, 7.3.5): signed by the new key, to be signed by the old
  * one. */
-char *jws_change_key(const struct account_key *old, const struct account_key *fresh,
-    const char *account, const char *key_change_url);
+char *jws_change_key(const struct account_key *old, struct account_key *fresh, const char *account,
+    const char *key_change_url);
 
 /* SHA-256 of the key authorisation (RFC 8555, 8.1): what a tls-alpn-01 certificate holds (RFC 8737,
  * 3). False: memory. */

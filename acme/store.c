@@ -13,9 +13,10 @@
 
 #include "acme/account_key.h"
 #include "base/units.h"
-#include "pki/key_pem.h"
+#include "keys/key_ask.h"
+#include "keys/key_pair.h"
 
-enum { KEY_MOST = 64 << 10, TEXT_MOST = 16 << 10 };
+enum { TEXT_MOST = 16 << 10 };
 
 /* state_dir/acme/A B C */
 static const char *
@@ -25,10 +26,33 @@ path_of(char out[PATH_MAX], const char *state_dir, const char *a, const char *b,
 	return out;
 }
 
+/* state_dir/keys/acme-A B */
+static const char *
+key_path(char out[PATH_MAX], const char *state_dir, const char *a, const char *b)
+{
+	snprintf(out, PATH_MAX, "%.3500s/keys/acme-%s%s", state_dir, a, b);
+	return out;
+}
+
 const char *
 store_certificate_path(const char *state_dir, const char *name, char out[PATH_MAX])
 {
-	return path_of(out, state_dir, name, ".pem", "");
+	return path_of(out, state_dir, name, ".crt", "");
+}
+
+const char *
+store_key_path(const char *state_dir, const char *name, char out[PATH_MAX])
+{
+	return key_path(out, state_dir, name, ".key");
+}
+
+/* What was said of a key, as far as it fits. */
+static bool
+pass_on(bool is_done, const char why[KEY_ASK_ERROR], char error[FILE_ERROR])
+{
+	if (!is_done)
+		snprintf(error, FILE_ERROR, "%.511s", why);
+	return is_done;
 }
 
 bool
@@ -72,51 +96,33 @@ account_path(char out[PATH_MAX], const char *state_dir, const char *id, const ch
 }
 
 static struct account_key *
-read_account_key(const char *path, char error[FILE_ERROR])
+open_key(const char *path, char error[FILE_ERROR])
 {
-	struct secret pem = { 0 };
-	struct account_key *key = NULL;
+	char why[ACCOUNT_KEY_ERROR];
+	struct account_key *key = account_key_open(path, why);
 
-	if (!file_read_key(&pem, path, KEY_MOST, error))
-		return NULL;
-	key = account_key_import(&pem);
-	if (!key)
-		snprintf(error, FILE_ERROR,
-		    "%.300s: not a private key on P-256, as an ACME account's is; remove it to make a new account",
-		    path);
-	secret_wipe(&pem);
+	pass_on(key != NULL, why, error);
 	return key;
 }
 
-static struct account_key *
-make_account_key(const char *path, char error[FILE_ERROR])
+/* An older version kept it beside the account. */
+static bool
+adopt_account_key(const char *state_dir, const char *id, const char *path, char error[FILE_ERROR])
 {
-	struct account_key *key = account_key_new();
-	struct secret pem = { 0 };
-	bool is_kept;
+	char old[PATH_MAX], why[KEY_ASK_ERROR];
+	struct secret around;
 
-	snprintf(error, FILE_ERROR, "memory is short");
-	is_kept = key && account_key_export(key, &pem) &&
-	    file_create(path, 0600, pem.data, pem.bytes, error);
-	secret_wipe(&pem);
-	if (is_kept)
-		return key;
-	account_key_free(key);
-	return NULL;
+	return pass_on(key_ask_adopt(path, account_path(old, state_dir, id, ".key"), &around, why),
+	    why, error);
 }
 
 struct account_key *
 store_account_key(const char *state_dir, const char *id, char error[FILE_ERROR])
 {
 	char path[PATH_MAX];
-	struct account_key *key;
 
-	account_path(path, state_dir, id, ".key");
-	if (file_stamp_of(path).exists)
-		return read_account_key(path, error);
-	key = make_account_key(path, error);
-	/* Another process may have made one meanwhile. */
-	return key || !file_stamp_of(path).exists ? key : read_account_key(path, error);
+	key_path(path, state_dir, id, ".account");
+	return adopt_account_key(state_dir, id, path, error) ? open_key(path, error) : NULL;
 }
 
 void
@@ -153,53 +159,30 @@ store_fresh_key(const char *state_dir, const char *id, bool is_begun, char error
 {
 	char path[PATH_MAX];
 
-	account_path(path, state_dir, id, ".key.new");
+	key_path(path, state_dir, id, ".account.next");
 	error[0] = '\0';
-	if (file_stamp_of(path).exists)
-		return read_account_key(path, error);
-	return is_begun ? NULL : make_account_key(path, error);
+	return is_begun && !file_stamp_of(path).exists ? NULL : open_key(path, error);
 }
 
 bool
 store_settle_key(const char *state_dir, const char *id, bool is_fresh, char error[FILE_ERROR])
 {
-	char path[PATH_MAX], fresh[PATH_MAX];
+	char path[PATH_MAX], why[KEY_ASK_ERROR];
 
-	account_path(path, state_dir, id, ".key");
-	account_path(fresh, state_dir, id, ".key.new");
-	if ((is_fresh ? rename(fresh, path) : unlink(fresh)) == 0)
-		return true;
-	snprintf(error, FILE_ERROR, "%.300s: %s", fresh, strerror(errno));
-	return false;
+	key_path(path, state_dir, id, ".account");
+	return pass_on((is_fresh ? key_ask_put_next : key_ask_drop_next)(path, why), why, error);
 }
 
 /* ---- certificates ---- */
 
-static const char *
-order_path(char out[PATH_MAX], const char *state_dir, const char *name, enum key_type type)
-{
-	char middle[32];
-
-	snprintf(middle, sizeof middle, ".%s", key_type_word(type));
-	return path_of(out, state_dir, name, middle, ".key");
-}
-
 bool
-store_order_key(const char *state_dir, const char *name, enum key_type type, struct secret *pem,
-    char error[FILE_ERROR])
+store_order_key(const char *state_dir, const char *name, enum key_type type, char path[PATH_MAX],
+    uint8_t digest[KEY_DIGEST], char error[FILE_ERROR])
 {
-	char path[PATH_MAX];
+	char why[KEY_ASK_ERROR];
 
-	order_path(path, state_dir, name, type);
-	if (file_stamp_of(path).exists)
-		return file_read_key(pem, path, KEY_MOST, error);
-	snprintf(error, FILE_ERROR, "memory is short");
-	if (key_pem_make(pem, type) < 0)
-		return false;
-	if (file_create(path, 0600, pem->data, pem->bytes, error))
-		return true;
-	secret_wipe(pem);
-	return false;
+	key_path(path, state_dir, name, ".key.next");
+	return pass_on(key_ask_make(path, type, digest, why), why, error);
 }
 
 /* "ID KEYTYPE" */
@@ -231,39 +214,88 @@ store_has_room(const char *state_dir, const char *name, char error[FILE_ERROR])
 	return file_has_room(store_certificate_path(state_dir, name, path), CHAIN_AND_KEY, error);
 }
 
-/* First the certificate: were it the other way round, an end between them would hide an old one. */
 static bool
-put(const char *state_dir, const char *name, const char *from, const void *both, size_t bytes,
-    char error[FILE_ERROR])
+put_key(const char *state_dir, const char *name, char error[FILE_ERROR])
+{
+	char path[PATH_MAX], why[KEY_ASK_ERROR];
+
+	return pass_on(key_ask_put_next(store_key_path(state_dir, name, path), why), why, error);
+}
+
+static bool
+put_chain(const char *state_dir, const char *name, struct der chain, char error[FILE_ERROR])
 {
 	char path[PATH_MAX];
 
 	return file_write(
-		   store_certificate_path(state_dir, name, path), 0600, both, bytes, error) &&
+	    store_certificate_path(state_dir, name, path), 0600, chain.data, chain.bytes, error);
+}
+
+/* First the certificate: were it the other way round, an end between them would hide an old one. */
+bool
+store_certificate(const char *state_dir, const char *name, const char *id, enum key_type type,
+    struct der chain, char error[FILE_ERROR])
+{
+	char path[PATH_MAX], from[64];
+
+	origin(from, id, type);
+	return put_chain(state_dir, name, chain, error) && put_key(state_dir, name, error) &&
 	    file_write(
 		path_of(path, state_dir, name, ".from", ""), 0600, from, strlen(from), error);
 }
 
-bool
-store_certificate(const char *state_dir, const char *name, const char *id, enum key_type type,
-    const struct secret *key_pem, struct der chain, char error[FILE_ERROR])
-{
-	char path[PATH_MAX], from[64];
-	uint8_t *both = malloc(key_pem->bytes + chain.bytes);
-	bool is_kept;
+/* ---- what was left ---- */
 
-	snprintf(error, FILE_ERROR, "memory is short");
-	if (!both)
+static bool
+are_pair(const char *certificate, const char *key)
+{
+	char ignored[KEY_PAIR_ERROR];
+	struct key_pair pair;
+	bool are = key_pair_load(&pair, certificate, key, ignored) == KEY_PAIR_FINE;
+
+	key_pair_wipe(&pair);
+	return are;
+}
+
+static bool
+mend_pair(const char *state_dir, const char *name, char error[FILE_ERROR])
+{
+	char certificate[PATH_MAX], key[PATH_MAX], next[PATH_MAX];
+
+	store_certificate_path(state_dir, name, certificate);
+	store_key_path(state_dir, name, key);
+	key_path(next, state_dir, name, ".key.next");
+	if (!file_stamp_of(certificate).exists || !file_stamp_of(next).exists ||
+	    are_pair(certificate, key) || !are_pair(certificate, next))
+		return true;
+	return put_key(state_dir, name, error);
+}
+
+/* The old file goes last. */
+static bool
+adopt_pair(const char *state_dir, const char *name, char error[FILE_ERROR])
+{
+	char old[PATH_MAX], key[PATH_MAX], why[KEY_ASK_ERROR];
+	struct secret chain;
+	bool is_done;
+
+	path_of(old, state_dir, name, ".pem", "");
+	if (!file_stamp_of(old).exists)
+		return true;
+	if (!pass_on(
+		key_ask_adopt(store_key_path(state_dir, name, key), old, &chain, why), why, error))
 		return false;
-	memcpy(both, key_pem->data, key_pem->bytes);
-	memcpy(both + key_pem->bytes, chain.data, chain.bytes);
-	is_kept =
-	    put(state_dir, name, origin(from, id, type), both, key_pem->bytes + chain.bytes, error);
-	bytes_wipe(both, key_pem->bytes);
-	free(both);
-	if (is_kept)
-		unlink(order_path(path, state_dir, name, type));
-	return is_kept;
+	is_done = put_chain(state_dir, name, (struct der){ chain.data, chain.bytes }, error);
+	secret_wipe(&chain);
+	if (is_done)
+		unlink(old);
+	return is_done;
+}
+
+bool
+store_mend(const char *state_dir, const char *name, char error[FILE_ERROR])
+{
+	return adopt_pair(state_dir, name, error) && mend_pair(state_dir, name, error);
 }
 
 /* ---- what must be waited for ---- */

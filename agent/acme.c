@@ -44,7 +44,7 @@ look_at_file(struct acme_name *name, const char *dir)
 		return;
 	name->stamp = now;
 	name->id[0] = '\0';
-	if (now.exists && file_read_key(&text, path, ACME_BODY_BYTES, error) &&
+	if (now.exists && file_read(&text, path, ACME_BODY_BYTES, error) &&
 	    chain_read(&facts, (struct der){ text.data, text.bytes })) {
 		schedule_take(&name->schedule, facts.not_before_s, facts.not_after_s);
 		memcpy(name->id, facts.id, sizeof name->id);
@@ -266,6 +266,21 @@ agent_acme_set(struct agent_acme *acme)
 	drop_names(&before);
 	if (!TAILQ_EMPTY(&acme->names) && !store_open(acme_dir_of(acme->settings), error))
 		log_event(LOG_ERROR, "acme-state", error);
+}
+
+void
+agent_acme_mend(const struct agent_settings *settings)
+{
+	char error[FILE_ERROR];
+
+	for (size_t i = 0; i < settings->endpoints.count; i++) {
+		const struct endpoint_settings *endpoint = agent_settings_endpoint(settings, i);
+
+		if (endpoint->termination.first.is_acme &&
+		    !store_mend(acme_dir_of(settings), endpoint->server_name, error))
+			log_event(
+			    LOG_ERROR, "acme-state", error, log_str("endpoint", endpoint->name));
+	}
 }
 
 struct agent_acme *

@@ -30,6 +30,9 @@ struct agent_settings;
 
 enum { CAA_AGAIN_S = 6 * 3600 };
 
+/* At a start, before the certificates are loaded: what a crash or an older version has left is put
+ * in order. */
+void agent_acme_mend(const struct agent_settings *);
 /* Both are borrowed for ever; settings may change before each agent_acme_set().  NULL when memory
  * is short. */
 struct agent_acme *agent_acme_new(struct agent_context *, const struct agent_settings *);

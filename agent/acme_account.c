@@ -70,7 +70,6 @@ give_up(struct acme_registration *registration)
 {
 	challenge_end(registration->challenge);
 	registration->challenge = NULL;
-	secret_wipe(&registration->order_key);
 	registration->current = NULL;
 	registration->is_window = false;
 }
@@ -275,7 +274,7 @@ take_chain(struct acme_registration *registration, struct der chain)
 	struct secret clean = { 0 };
 	bool is_kept;
 	enum chain_fault fault =
-	    chain_judge(chain, name->server_name, &registration->order_key, now_s, why);
+	    chain_judge(chain, name->server_name, registration->order_key, now_s, why);
 
 	if (fault == CHAIN_FINE && !chain_write(&clean, chain, why))
 		fault = CHAIN_WRONG;
@@ -285,8 +284,7 @@ take_chain(struct acme_registration *registration, struct der chain)
 		return;
 	}
 	is_kept = store_certificate(dir_of(registration), name->server_name, registration->id,
-	    name->key_type, &registration->order_key, (struct der){ clean.data, clean.bytes },
-	    error);
+	    name->key_type, (struct der){ clean.data, clean.bytes }, error);
 	secret_wipe(&clean);
 	if (!is_kept) {
 		fail(registration, ACME_FAILURE_LATER, "acme-state", error, 0);
@@ -305,6 +303,7 @@ settle_key(struct acme_registration *registration, bool is_fresh)
 	registration->wants_key_change = false;
 	if (!store_settle_key(dir_of(registration), registration->id, is_fresh, error))
 		log_event(LOG_ERROR, "acme-state", error);
+	registration->is_stale = true; /* its file has another name now */
 	if (is_fresh)
 		log_audit(LOG_INFO, "acme-key-changed", "the account has a new key",
 		    log_str("directory", registration->settings->directory),
@@ -425,14 +424,16 @@ static bool
 make_request(struct acme_registration *registration, struct secret *request, char error[FILE_ERROR])
 {
 	const struct acme_name *name = registration->current;
+	char path[PATH_MAX], why[CSR_ERROR];
 
 	if (!store_has_room(dir_of(registration), name->server_name, error) ||
-	    !store_order_key(dir_of(registration), name->server_name, name->key_type,
-		&registration->order_key, error))
+	    !store_order_key(dir_of(registration), name->server_name, name->key_type, path,
+		registration->order_key, error))
 		return false;
-	snprintf(error, FILE_ERROR, "the key for %s cannot be used, or memory is short",
-	    name->server_name);
-	return csr_make(&registration->order_key, name->server_name, request);
+	if (csr_make(path, name->server_name, request, why))
+		return true;
+	snprintf(error, FILE_ERROR, "%.511s", why);
+	return false;
 }
 
 void

@@ -57,7 +57,8 @@ struct acme_registration {
 	struct acme_name
 	    *current;   /* whose certificate; NULL: the account's own matter, or nothing */
 	bool is_window; /* it is only asked when to renew */
-	struct secret order_key;
+	/* SHA-256 of the SubjectPublicKeyInfo that is to be certified. */
+	uint8_t order_key[KEY_DIGEST];
 	struct challenge *challenge;
 	int64_t presented_s; /* since when it is shown */
 };

@@ -495,6 +495,7 @@ load(struct agent *agent, char error[ENDPOINT_ERROR])
 	if (!agent_reload_note_stamps(&agent->live))
 		return EX_OSERR;
 	agent_renew_mend(&agent->live.settings);
+	agent_acme_mend(&agent->live.settings);
 	memory_begin();
 	context->paths = relay_paths_new(&agent->live.settings, error);
 	if (!context->paths)

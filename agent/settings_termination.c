@@ -198,7 +198,7 @@ agent_settings_check_acme(const struct agent_settings *settings, struct endpoint
 	struct termination_settings *termination = &endpoint->termination;
 	const struct acme_settings *acme = &termination->acme;
 	const char *dir = settings->acme_dir ? settings->acme_dir : settings->state_dir;
-	char path[PATH_MAX];
+	char path[PATH_MAX], key[PATH_MAX];
 
 	if (acme->mark.line == 0)
 		return;
@@ -214,8 +214,9 @@ agent_settings_check_acme(const struct agent_settings *settings, struct endpoint
 		return;
 	}
 	store_certificate_path(dir ? dir : "", endpoint->server_name, path);
+	store_key_path(dir ? dir : "", endpoint->server_name, key);
 	termination->first.certificate = strdup(path);
-	termination->first.private_key = strdup(path);
+	termination->first.private_key = strdup(key);
 	termination->first.certificate_mark = termination->first.private_key_mark = acme->mark;
 	termination->first.is_acme = true;
 	if (!termination->first.certificate || !termination->first.private_key)

@@ -6,8 +6,8 @@
 
 #include "keys/key_channel.h"
 
-static bool
-fail(const struct key_answer *answer, const char *path, char error[KEY_ASK_ERROR])
+void
+key_ask_explain(const struct key_answer *answer, const char *path, char error[KEY_ASK_ERROR])
 {
 	int bytes = answer->bytes < KEY_ASK_ERROR ? (int)answer->bytes : KEY_ASK_ERROR - 1;
 
@@ -18,7 +18,6 @@ fail(const struct key_answer *answer, const char *path, char error[KEY_ASK_ERROR
 		    answer->code == KEY_LATE
 			? "the key process does not answer"
 			: "the key process has ended; it begins again in a second");
-	return false;
 }
 
 /* Which key it is, unless digest is NULL. */
@@ -31,8 +30,10 @@ ask(struct key_question *question, const char *path, struct key_answer *answer,
 		return false;
 	}
 	snprintf(question->path, sizeof question->path, "%s", path);
-	if (key_channel_ask(question, answer) != KEY_DONE)
-		return fail(answer, path, error);
+	if (key_channel_ask(question, answer) != KEY_DONE) {
+		key_ask_explain(answer, path, error);
+		return false;
+	}
 	if (digest)
 		memcpy(digest, answer->digest, KEY_DIGEST);
 	return true;
@@ -89,6 +90,32 @@ key_ask_may_replace(const char *path, char error[KEY_ASK_ERROR])
 	struct key_answer answer;
 
 	return ask(&question, path, &answer, NULL, error);
+}
+
+bool
+key_ask_drop_next(const char *path, char error[KEY_ASK_ERROR])
+{
+	struct key_question question = { .verb = KEY_DROP_NEXT };
+	struct key_answer answer;
+
+	return ask(&question, path, &answer, NULL, error);
+}
+
+bool
+key_ask_adopt(const char *path, const char *old, struct secret *around, char error[KEY_ASK_ERROR])
+{
+	struct key_question question = {
+		.verb = KEY_ADOPT, .data = (const uint8_t *)old, .bytes = strlen(old)
+	};
+	struct key_answer answer;
+
+	*around = (struct secret){ 0 };
+	if (!ask(&question, path, &answer, NULL, error))
+		return false;
+	if (answer.bytes == 0 || secret_init(around, answer.data, answer.bytes))
+		return true;
+	snprintf(error, KEY_ASK_ERROR, "memory is short");
+	return false;
 }
 
 bool

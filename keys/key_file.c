@@ -91,8 +91,8 @@ explain_key(const struct secret *key, const char *path, int result, char *error)
 	    gnutls_strerror(result));
 }
 
-static int
-take(struct key_file *out, const struct secret *pem)
+int
+key_file_take(struct key_file *out, const struct secret *pem)
 {
 	const gnutls_datum_t text = { pem->data, (unsigned)pem->bytes };
 	size_t bytes = sizeof out->digest;
@@ -118,7 +118,7 @@ key_file_load(struct key_file *out, const char *path, char error[KEY_FILE_ERROR]
 
 	*out = (struct key_file){ 0 };
 	is_fine = read_key(&pem, path, error);
-	if (is_fine && (result = take(out, &pem)) < 0)
+	if (is_fine && (result = key_file_take(out, &pem)) < 0)
 		is_fine = explain_key(&pem, path, result, error);
 	secret_wipe(&pem);
 	return is_fine;

@@ -11,6 +11,8 @@
 
 #include <gnutls/x509.h>
 
+#include "base/secret.h"
+
 enum { KEY_FILE_ERROR = 768, KEY_FILE_DIGEST = 32 };
 
 /* {0} is empty. */
@@ -21,6 +23,8 @@ struct key_file {
 	uint8_t digest[KEY_FILE_DIGEST]; /* SHA-256 of its SubjectPublicKeyInfo */
 };
 
+/* Negative, one of GnuTLS's errors, if it is no key in PEM; wipe in any case. */
+int key_file_take(struct key_file *, const struct secret *pem);
 /* False with a sentence; wipe in any case. */
 bool key_file_load(struct key_file *, const char *path, char error[KEY_FILE_ERROR]);
 void key_file_wipe(struct key_file *);

@@ -29,18 +29,45 @@ key_find(const char *path, char found[PATH_MAX], struct key_saying *saying)
 	return false;
 }
 
+static bool
+ends_in(const char *path, const char *suffix)
+{
+	size_t bytes = strlen(path), most = strlen(suffix);
+
+	return bytes >= most && strcmp(path + bytes - most, suffix) == 0;
+}
+
 bool
 key_waits(const char *path)
 {
-	size_t bytes = strlen(path), suffix = sizeof next_suffix - 1;
+	return ends_in(path, next_suffix);
+}
 
-	return bytes >= suffix && strcmp(path + bytes - suffix, next_suffix) == 0;
+enum key_use
+key_use_of(const char *given)
+{
+	char found[PATH_MAX];
+	const char *path = realpath(given, found) ? found : given;
+
+	if (ends_in(path, ".account") || ends_in(path, ".account.next"))
+		return KEY_USE_JWS;
+	return key_waits(path) ? KEY_USE_REQUEST : KEY_USE_TLS;
+}
+
+/* The same for a file that need not be there. */
+static bool
+find_place(const char *path, char found[PATH_MAX], struct key_saying *saying)
+{
+	if (access(path, F_OK) == 0)
+		return key_find(path, found, saying);
+	snprintf(found, PATH_MAX, "%s", path);
+	return true;
 }
 
 static bool
 find_next(const char *path, char current[PATH_MAX], char next[PATH_MAX], struct key_saying *saying)
 {
-	if (!key_find(path, current, saying))
+	if (!find_place(path, current, saying))
 		return false;
 	if (snprintf(next, PATH_MAX, "%s%s", current, next_suffix) < PATH_MAX)
 		return true;
@@ -83,30 +110,14 @@ make(const char *path, enum key_type type,
 	secret_wipe(&pem);
 }
 
-/* A folder for keys is made where its parent is there. */
-static void
-make_folder(const char *path)
+void
+key_make_folder(const char *path)
 {
 	char copy[PATH_MAX];
 
 	snprintf(copy, sizeof copy, "%s", path);
 	mkdir(dirname(copy), 0700);
 }
-
-void
-key_making_make(
-    struct key_store *store, const struct key_question *question, struct key_saying *saying)
-{
-	(void)store;
-	if (question->type >= KEY_TYPES) {
-		key_answer_say(saying, KEY_FORBIDDEN, "there is no such type of key");
-		return;
-	}
-	make_folder(question->path);
-	make(question->path, (enum key_type)question->type, file_create, saying);
-}
-
-/* ---- the next key ---- */
 
 /* The kind that is made like this one. */
 static enum key_type
@@ -121,6 +132,40 @@ type_like(const struct key_file *file)
 		return KEY_P256;
 	}
 }
+
+/* One that waits stays if it is of this type; all else that is there is no loss. */
+static void
+make_waiting(const char *path, enum key_type type, struct key_saying *saying)
+{
+	struct key_file left = { 0 };
+	char ignored[KEY_FILE_ERROR];
+
+	if (key_file_load(&left, path, ignored) && type_like(&left) == type)
+		key_answer_describe(saying->answer, &left);
+	else
+		make(path, type, file_write, saying);
+	key_file_wipe(&left);
+}
+
+void
+key_making_make(
+    struct key_store *store, const struct key_question *question, struct key_saying *saying)
+{
+	enum key_type type = question->type;
+
+	(void)store;
+	if (question->type >= KEY_TYPES) {
+		key_answer_say(saying, KEY_FORBIDDEN, "there is no such type of key");
+		return;
+	}
+	key_make_folder(question->path);
+	if (key_waits(question->path))
+		make_waiting(question->path, type, saying);
+	else
+		make(question->path, type, file_create, saying);
+}
+
+/* ---- the next key ---- */
 
 /* One that was left there and cannot be used is no loss. */
 static void
@@ -179,6 +224,18 @@ key_making_put(
 		    strerror(errno));
 }
 
+void
+key_making_drop(
+    struct key_store *store, const struct key_question *question, struct key_saying *saying)
+{
+	char current[PATH_MAX], next[PATH_MAX];
+
+	(void)store;
+	if (find_next(question->path, current, next, saying) && unlink(next) != 0)
+		key_answer_say(
+		    saying, KEY_REFUSED, "%.250s: cannot be removed: %s", next, strerror(errno));
+}
+
 /* ---- requests ---- */
 
 static int
@@ -209,6 +266,11 @@ key_making_request(
 	int problem;
 
 	(void)store;
+	if (key_use_of(question->path) == KEY_USE_JWS) {
+		key_answer_say(saying, KEY_FORBIDDEN,
+		    "%.300s: the key of an account has no certificate", question->path);
+		return;
+	}
 	if (key_file_load(&file, question->path, error)) {
 		key_answer_describe(saying->answer, &file);
 		problem = compose(&file, cursor_over(question->data, question->bytes), &der);

@@ -26,11 +26,14 @@ enum key_verb {
 	KEY_OPEN,        /* path: for KEY_SIGN, until KEY_CLOSE */
 	KEY_SIGN,        /* key, algorithm, data: a digest, or of Ed25519 and Ed448 the message */
 	KEY_CLOSE,       /* key */
+	KEY_SIGN_JWS,    /* key, data: what a JSON Web Signature is made over */
 	KEY_MAKE,        /* path, type: a new key in a new file */
 	KEY_MAKE_NEXT,   /* path: a key like that one in PATH.next, unless a good one is there */
 	KEY_REQUEST,     /* path, data (key_names.h): a certificate request for the key, DER */
 	KEY_MAY_REPLACE, /* path: whether the file can be replaced */
 	KEY_PUT_NEXT,    /* path: PATH.next takes its place */
+	KEY_DROP_NEXT,   /* path: PATH.next is removed */
+	KEY_ADOPT,       /* path, data: a path where ACME kept the key before it had a folder */
 	KEY_VERBS
 };
 
@@ -65,7 +68,9 @@ struct key_answer {
 	uint64_t key;
 	uint32_t algorithm, bits;   /* of the key: gnutls_pk_algorithm_t */
 	uint8_t digest[KEY_DIGEST]; /* SHA-256 of its SubjectPublicKeyInfo */
-	const uint8_t *data;        /* borrowed: the signature or the request; else the sentence */
+	/* Borrowed: the signature or the request; x and y of an account's key that was opened; what
+	 * stood around a key that was adopted; else the sentence. */
+	const uint8_t *data;
 	size_t bytes;
 };
 

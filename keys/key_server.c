@@ -179,14 +179,26 @@ take_next(struct key_server *server, int control)
 	return got > 0;
 }
 
+void
+key_server_serve(int control, struct key_store *store)
+{
+	struct key_server *server = calloc(1, sizeof *server);
+
+	if (!server)
+		return;
+	server->store = store;
+	while (take_next(server, control))
+		continue;
+	/* Its threads have it, and end with the process. */
+}
+
 int
 key_server_run(int control)
 {
-	struct key_server server = { .store = key_store_new() };
+	struct key_store *store = key_store_new();
 
-	if (!server.store)
+	if (!store)
 		return EX_OSERR;
-	while (take_next(&server, control))
-		continue;
-	return 0; /* its threads end with it */
+	key_server_serve(control, store);
+	return 0;
 }

@@ -8,8 +8,11 @@
 #ifndef KEYS_KEY_SERVER_H
 #define KEYS_KEY_SERVER_H
 
-/* Until the other end of `control` is closed; returns an exit code.  No thread may be there but this
- * one. */
+struct key_store;
+
+/* Until the other end of `control`, which never waits, is closed; returns an exit code. */
 int key_server_run(int control);
+/* The same with a store of the caller's, which threads go on using afterwards. */
+void key_server_serve(int control, struct key_store *);
 
 #endif

@@ -10,14 +10,16 @@
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 
-#include "keys/key_file.h"
 #include "keys/key_store_private.h"
+
+enum { KEY_NAME = 64 };
 
 /* Counted under the table's lock: by the table, and by each signature under way. */
 struct open_key {
 	unsigned held;
 	gnutls_privkey_t key;
 	int algorithm;
+	enum key_use use;
 };
 
 struct key_store {
@@ -25,6 +27,9 @@ struct key_store {
 	struct open_key **keys;
 	size_t count, capacity;
 	size_t lowest; /* no place before it is free */
+	bool is_closed;
+	char kept_name[KEY_NAME]; /* of a closed one, under the lock */
+	struct secret kept;
 	/* The number of keys[0]; random, so that numbers of a process before are unknown. */
 	uint64_t first;
 };
@@ -81,6 +86,35 @@ key_store_new(void)
 	return store;
 }
 
+struct key_store *
+key_store_new_closed(void)
+{
+	struct key_store *store = key_store_new();
+
+	if (store)
+		store->is_closed = true;
+	return store;
+}
+
+bool
+key_store_keep(struct key_store *store, const char *name, const struct secret *pem)
+{
+	struct key_file file = { 0 };
+	struct secret copy = { 0 }, before;
+	bool is_key = key_file_take(&file, pem) >= 0 && secret_init(&copy, pem->data, pem->bytes);
+
+	key_file_wipe(&file);
+	if (!is_key)
+		return false;
+	pthread_mutex_lock(&store->lock);
+	before = store->kept;
+	store->kept = copy;
+	snprintf(store->kept_name, sizeof store->kept_name, "%s", name);
+	pthread_mutex_unlock(&store->lock);
+	secret_wipe(&before);
+	return true;
+}
+
 static void
 open_key_free(struct open_key *key)
 {
@@ -98,6 +132,7 @@ key_store_free(struct key_store *store)
 	for (size_t i = 0; i < store->count; i++)
 		open_key_free(store->keys[i]);
 	free(store->keys);
+	secret_wipe(&store->kept);
 	pthread_mutex_destroy(&store->lock);
 	free(store);
 }
@@ -198,7 +233,7 @@ look(struct key_store *store, const struct key_question *question, struct key_sa
 
 /* Takes the key out of the file. */
 static struct open_key *
-open_key_new(struct key_file *file)
+open_key_new(struct key_file *file, enum key_use use)
 {
 	struct open_key *key = calloc(1, sizeof *key);
 
@@ -210,26 +245,53 @@ open_key_new(struct key_file *file)
 	}
 	key->held = 1;
 	key->algorithm = file->algorithm;
+	key->use = use;
 	file->key = NULL;
 	return key;
+}
+
+static void
+open_as(struct key_store *store, struct key_file *file, enum key_use use, struct key_saying *saying)
+{
+	struct open_key *key = open_key_new(file, use);
+
+	if (!key || !enter(store, key, &saying->answer->key))
+		key_answer_say(saying, KEY_FAILED, "memory is short, or more than %d keys are open",
+		    KEY_STORE_MOST);
+}
+
+static void
+open_kept(struct key_store *store, const struct key_question *question, struct key_saying *saying)
+{
+	struct key_file file = { 0 };
+	bool is_kept;
+
+	pthread_mutex_lock(&store->lock);
+	is_kept = store->kept.data && strcmp(question->path, store->kept_name) == 0 &&
+	    key_file_take(&file, &store->kept) >= 0;
+	pthread_mutex_unlock(&store->lock);
+	if (is_kept) {
+		key_answer_describe(saying->answer, &file);
+		open_as(store, &file, KEY_USE_TLS, saying);
+	} else
+		key_answer_say(
+		    saying, KEY_FORBIDDEN, "%.300s: there is no such key here", question->path);
+	key_file_wipe(&file);
 }
 
 static void
 open_one(struct key_store *store, const struct key_question *question, struct key_saying *saying)
 {
 	struct key_file file = { 0 };
-	char found[PATH_MAX];
-	struct open_key *key;
+	enum key_use use = key_use_of(question->path);
 
-	if (realpath(question->path, found) && key_waits(found))
+	if (use == KEY_USE_REQUEST)
 		key_answer_say(saying, KEY_FORBIDDEN,
-		    "%.300s: a key that waits for its certificate is for its request only", found);
-	else if (load(question, &file, saying)) {
-		key = open_key_new(&file);
-		if (!key || !enter(store, key, &saying->answer->key))
-			key_answer_say(saying, KEY_FAILED,
-			    "memory is short, or more than %d keys are open", KEY_STORE_MOST);
-	}
+		    "%.300s: a key that waits for its certificate is for its request only",
+		    question->path);
+	else if (load(question, &file, saying) &&
+	    (use != KEY_USE_JWS || key_jws_describe(&file, question->path, saying)))
+		open_as(store, &file, use, saying);
 	key_file_wipe(&file);
 }
 
@@ -285,7 +347,8 @@ static const struct signing *
 find_signing(const struct key_question *question, const struct open_key *key)
 {
 	for (size_t i = 0; i < sizeof signings / sizeof *signings; i++)
-		if ((uint32_t)signings[i].algorithm == question->algorithm &&
+		if (key->use == KEY_USE_TLS &&
+		    (uint32_t)signings[i].algorithm == question->algorithm &&
 		    (int)signings[i].key == key->algorithm &&
 		    (signings[i].bytes == 0 || signings[i].bytes == question->bytes))
 			return &signings[i];
@@ -328,6 +391,22 @@ sign(struct key_store *store, const struct key_question *question, struct key_sa
 	release(store, key);
 }
 
+static void
+sign_jws(struct key_store *store, const struct key_question *question, struct key_saying *saying)
+{
+	struct open_key *key = hold(store, question->key);
+
+	if (!key) {
+		saying->answer->code = KEY_UNKNOWN;
+		return;
+	}
+	if (key->use == KEY_USE_JWS)
+		key_jws_sign(key->key, question, saying);
+	else
+		key_answer_say(saying, KEY_FORBIDDEN, "this is not the key of an account");
+	release(store, key);
+}
+
 /* ---- all of them ---- */
 
 void
@@ -339,15 +418,29 @@ key_store_answer(struct key_store *store, const struct key_question *question,
 		[KEY_LOOK] = look,
 		[KEY_OPEN] = open_one,
 		[KEY_SIGN] = sign,
+		[KEY_SIGN_JWS] = sign_jws,
 		[KEY_CLOSE] = close_one,
 		[KEY_MAKE] = key_making_make,
 		[KEY_MAKE_NEXT] = key_making_next,
 		[KEY_REQUEST] = key_making_request,
 		[KEY_MAY_REPLACE] = key_making_may_replace,
 		[KEY_PUT_NEXT] = key_making_put,
+		[KEY_DROP_NEXT] = key_making_drop,
+		[KEY_ADOPT] = key_adopting_adopt,
+	};
+	static void (*const of_closed[KEY_VERBS])(
+	    struct key_store *, const struct key_question *, struct key_saying *) = {
+		[KEY_OPEN] = open_kept,
+		[KEY_SIGN] = sign,
+		[KEY_CLOSE] = close_one,
 	};
 	struct key_saying saying = { answer, storage };
 
 	*answer = (struct key_answer){ .number = question->number, .code = KEY_DONE };
-	verbs[question->verb](store, question, &saying);
+	if (!store->is_closed)
+		verbs[question->verb](store, question, &saying);
+	else if (of_closed[question->verb])
+		of_closed[question->verb](store, question, &saying);
+	else
+		key_answer_say(&saying, KEY_FORBIDDEN, "there are no files here");
 }

@@ -2,6 +2,7 @@
 #include "acme/chain.h"
 
 #include "helpers.h"
+#include "pki/key_pem.h"
 #include "pki/pem.h"
 
 /* For app.example.com, with the identifiers of RFC 9773, appendix A. */
@@ -91,13 +92,13 @@ static enum chain_fault
 judge(const char *pem, const char *key_pem, int64_t now_s, char error[CHAIN_ERROR])
 {
 	struct secret key;
-	enum chain_fault fault;
+	struct spki_pin pin;
 
 	assert_true(secret_init(&key, key_pem, strlen(key_pem)));
-	error[0] = '\0';
-	fault = chain_judge(der_of(pem), "app.example.com", &key, now_s, error);
+	assert_true(key_pem_pin(&pin, &key));
 	secret_wipe(&key);
-	return fault;
+	error[0] = '\0';
+	return chain_judge(der_of(pem), "app.example.com", pin.digest, now_s, error);
 }
 
 static void

@@ -1,7 +1,7 @@
 /* Each allocation of an order fails once: it ends all the same, with a failure that is told. */
 #include "acme/client.h"
 
-#include "acme/account_key.h"
+#include "account_keys.h"
 #include "allocation.h"
 #include "base/clock_fake.h"
 #include "base/loop_advance.h"
@@ -42,7 +42,7 @@ order_with(unsigned n)
 	static const struct secret mac_key = { (uint8_t *)"key", 3 };
 	const struct acme_client_options options = { CA "/directory", contacts, 1, true, "kid-1",
 		&mac_key };
-	struct account_key *key = account_key_new();
+	struct account_key *key = new_account_key();
 	struct acme_transport transport = script_begin(&script, loop, lines, COUNT(lines));
 	bool has_failed, is_done;
 

@@ -2,7 +2,7 @@
  * script. */
 #include "acme/client.h"
 
-#include "acme/account_key.h"
+#include "account_keys.h"
 #include "base/clock.h"
 #include "base/clock_fake.h"
 #include "base/loop_advance.h"
@@ -77,7 +77,7 @@ begin(const struct acme_script_line *lines, size_t count, const char *known_acco
 	struct acme_transport transport = script_begin(&script, loop, lines, count);
 
 	client = acme_client_new(
-	    loop, &transport, &options, account_key_new(), known_account, on_event, NULL);
+	    loop, &transport, &options, new_account_key(), known_account, on_event, NULL);
 	assert_non_null(client);
 }
 
@@ -612,7 +612,7 @@ changes_the_key_of_the_account(void **state)
 {
 	static const struct acme_script_line lines[] = { BEGIN, { "POST /key", .status = 200 },
 		ASK_DIRECTORY, ORDER_NEW, VALID, READY, FINALISE, DOWNLOAD };
-	struct account_key *fresh = account_key_new();
+	struct account_key *fresh = new_account_key();
 	json_t *public = account_key_public(fresh), *inner;
 
 	(void)state;
@@ -658,7 +658,7 @@ a_change_of_keys_that_was_cut_off_is_found_out_about(void **state)
 		story[0] = '\0';
 		is_fresh = false;
 		begin(cases[i].lines, cases[i].count, ACCOUNT);
-		acme_client_set_spare_key(client, account_key_new());
+		acme_client_set_spare_key(client, new_account_key());
 		order(NULL);
 		assert_true(loop_advance(loop, 1000));
 		assert_string_equal(story, cases[i].story);

@@ -3,8 +3,29 @@
 
 #include <gnutls/x509.h>
 
+#include "base/file.h"
 #include "helpers.h"
-#include "pki/key_pem.h"
+#include "keys/key_ask.h"
+#include "pki/spki_pin.h"
+
+static char dir[] = "/tmp/valise-csr-XXXXXX", path[64], error[CSR_ERROR];
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(path, sizeof path, "%s/own.key", dir);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	return rmdir(dir);
+}
 
 static const enum key_type types[] = { KEY_P256, KEY_RSA2048 };
 
@@ -13,7 +34,7 @@ asks_for_one_name_and_proves_the_key(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(types); i++) {
-		struct secret pem, der;
+		struct secret der;
 		struct spki_pin pin, own;
 		gnutls_x509_crq_t request;
 		gnutls_datum_t data;
@@ -21,9 +42,8 @@ asks_for_one_name_and_proves_the_key(void **state)
 		size_t bytes = sizeof pin.digest, name_bytes = sizeof name,
 		       subject_bytes = sizeof subject;
 
-		assert_true(key_pem_make(&pem, types[i]) >= 0);
-		assert_true(csr_make(&pem, "app.example.com", &der));
-		assert_true(key_pem_pin(&own, &pem));
+		assert_true(key_ask_make(path, types[i], own.digest, error));
+		assert_true(csr_make(path, "app.example.com", &der, error));
 		data = (gnutls_datum_t){ der.data, (unsigned)der.bytes };
 		gnutls_x509_crq_init(&request);
 		assert_int_equal(gnutls_x509_crq_import(request, &data, GNUTLS_X509_FMT_DER), 0);
@@ -44,7 +64,7 @@ asks_for_one_name_and_proves_the_key(void **state)
 				     0, 0, subject, &subject_bytes),
 		    GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE);
 		gnutls_x509_crq_deinit(request);
-		secret_wipe(&pem);
+		assert_int_equal(unlink(path), 0);
 		secret_wipe(&der);
 	}
 }
@@ -52,11 +72,13 @@ asks_for_one_name_and_proves_the_key(void **state)
 static void
 refuses_what_is_no_key(void **state)
 {
-	const struct secret junk = { (uint8_t *)"junk", 4 };
 	struct secret der;
 
 	(void)state;
-	assert_false(csr_make(&junk, "app.example.com", &der));
+	assert_true(file_create(path, 0600, "junk", 4, error));
+	assert_false(csr_make(path, "app.example.com", &der, error));
+	assert_non_null(strstr(error, path));
+	assert_int_equal(unlink(path), 0);
 }
 
 int
@@ -68,5 +90,5 @@ main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("acme/csr", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("acme/csr", tests, set_up, tear_down);
 }

@@ -1,7 +1,7 @@
 /* Tests of acme/exchange: nonces and what becomes of answers. */
 #include "acme/exchange.h"
 
-#include "acme/account_key.h"
+#include "account_keys.h"
 #include "base/clock_fake.h"
 #include "base/loop_advance.h"
 #include "script.h"
@@ -22,7 +22,7 @@ set_up(void **state)
 	(void)state;
 	clock_fake(1000000, NOW_S * INT64_C(1000000));
 	loop = loop_new();
-	key = account_key_new();
+	key = new_account_key();
 	answers = 0;
 	return !loop || !key;
 }

@@ -6,7 +6,7 @@
 #include <gnutls/crypto.h>
 #include <jansson.h>
 
-#include "acme/account_key.h"
+#include "account_keys.h"
 #include "acme/base64url.h"
 #include "helpers.h"
 
@@ -18,18 +18,6 @@ static const char known_key[] = "-----BEGIN EC PRIVATE KEY-----\n"
 				"-----END EC PRIVATE KEY-----\n";
 static const char known_x[] = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
 		  known_y[] = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
-
-static struct account_key *
-import(const char *pem)
-{
-	struct secret text;
-	struct account_key *key;
-
-	assert_true(secret_init(&text, pem, strlen(pem)));
-	key = account_key_import(&text);
-	secret_wipe(&text);
-	return key;
-}
 
 /* Of a member in base64. */
 static struct secret
@@ -101,7 +89,7 @@ text_of(const json_t *object, const char *name)
 static void
 the_public_half_is_that_of_the_rfc(void **state)
 {
-	struct account_key *key = import(known_key);
+	struct account_key *key = import_account_key(known_key);
 	json_t *public;
 
 	(void)state;
@@ -118,7 +106,7 @@ the_public_half_is_that_of_the_rfc(void **state)
 static void
 the_thumbprint_is_of_the_members_in_their_order(void **state)
 {
-	struct account_key *key = import(known_key);
+	struct account_key *key = import_account_key(known_key);
 	char *thumbprint = account_key_thumbprint(key);
 
 	(void)state;
@@ -130,16 +118,18 @@ the_thumbprint_is_of_the_members_in_their_order(void **state)
 static void
 a_key_comes_back_from_its_file(void **state)
 {
+	char dir[] = "/tmp/valise-account-XXXXXX", path[64], error[ACCOUNT_KEY_ERROR];
+
 	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/own.account", dir);
 	/* Some keys have a coordinate that begins with zeros. */
 	for (int i = 0; i < 300; i++) {
-		struct account_key *key = account_key_new(), *again;
-		struct secret pem;
+		struct account_key *key = account_key_open(path, error), *again;
 		json_t *a, *b;
 
 		assert_non_null(key);
-		assert_true(account_key_export(key, &pem));
-		again = account_key_import(&pem);
+		again = account_key_open(path, error);
 		assert_non_null(again);
 		a = account_key_public(key);
 		b = account_key_public(again);
@@ -148,10 +138,11 @@ a_key_comes_back_from_its_file(void **state)
 		assert_int_equal(strlen(text_of(a, "y")), 43);
 		json_decref(a);
 		json_decref(b);
-		secret_wipe(&pem);
 		account_key_free(key);
 		account_key_free(again);
+		assert_int_equal(unlink(path), 0);
 	}
+	rmdir(dir);
 }
 
 static void
@@ -162,13 +153,13 @@ refuses_keys_that_cannot_sign_so(void **state)
 	char text[4096];
 
 	(void)state;
-	assert_null(import("no key"));
+	assert_null(import_account_key("no key"));
 	gnutls_x509_privkey_init(&other);
 	gnutls_x509_privkey_generate(
 	    other, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1), 0);
 	gnutls_x509_privkey_export2(other, GNUTLS_X509_FMT_PEM, &pem);
 	snprintf(text, sizeof text, "%.*s", (int)pem.size, pem.data);
-	assert_null(import(text));
+	assert_null(import_account_key(text));
 	gnutls_free(pem.data);
 	gnutls_x509_privkey_deinit(other);
 }
@@ -176,7 +167,7 @@ refuses_keys_that_cannot_sign_so(void **state)
 static void
 a_first_request_shows_the_key(void **state)
 {
-	struct account_key *key = account_key_new();
+	struct account_key *key = new_account_key();
 	const struct jws_head head = { .url = "https://ca.example/new", .nonce = "n-1" };
 
 	(void)state;
@@ -203,7 +194,7 @@ a_first_request_shows_the_key(void **state)
 static void
 later_ones_name_the_account(void **state)
 {
-	struct account_key *key = account_key_new();
+	struct account_key *key = new_account_key();
 	const struct jws_head head = { "https://ca.example/order", "n-2",
 		"https://ca.example/acct/1" };
 	char *text = jws_sign(key, &head, "");
@@ -225,7 +216,7 @@ later_ones_name_the_account(void **state)
 static void
 a_binding_is_a_mac_over_the_public_key(void **state)
 {
-	struct account_key *key = account_key_new();
+	struct account_key *key = new_account_key();
 	struct secret mac_key;
 	char text[4096], *bound;
 	json_t *jws, *protected, *payload, *public = account_key_public(key);
@@ -262,7 +253,7 @@ a_binding_is_a_mac_over_the_public_key(void **state)
 static void
 a_change_of_keys_is_signed_by_the_new_one(void **state)
 {
-	struct account_key *old = account_key_new(), *fresh = account_key_new();
+	struct account_key *old = new_account_key(), *fresh = new_account_key();
 	char *text =
 	    jws_change_key(old, fresh, "https://ca.example/acct/1", "https://ca.example/change");
 	json_t *jws = json_loads(text, 0, NULL), *protected = document(jws, "protected"),
@@ -291,7 +282,7 @@ an_authorisation_is_the_digest_of_token_and_thumbprint(void **state)
 	static const uint8_t expected[32] = { 0x65, 0xa2, 0x60, 0x16, 0xd2, 0x15, 0xe1, 0x60, 0x34,
 		0xb7, 0x63, 0x33, 0x37, 0xb9, 0x1b, 0x4a, 0x4d, 0x2c, 0x7d, 0x17, 0x76, 0x19, 0x98,
 		0xda, 0xc5, 0x1a, 0x9a, 0x49, 0x30, 0x0a, 0xea, 0x52 };
-	struct account_key *key = import(known_key);
+	struct account_key *key = import_account_key(known_key);
 	uint8_t digest[32];
 
 	(void)state;

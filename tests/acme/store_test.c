@@ -9,6 +9,8 @@
 #include "acme/account_key.h"
 #include "acme/csr.h"
 #include "helpers.h"
+#include "keys/key_ask.h"
+#include "pki/key_pem.h"
 
 static char dir[64], error[FILE_ERROR], id[STORE_ID];
 
@@ -129,8 +131,9 @@ makes_a_key_once(void **state)
 	assert_non_null(key);
 	again = store_account_key(dir, id, error);
 	assert_true(are_alike(key, again));
-	snprintf(name, sizeof name, "account-%s.key", id);
+	snprintf(name, sizeof name, "../keys/acme-%s.account", id);
 	assert_int_equal(mode_of(name), 0600);
+	assert_int_equal(mode_of("../keys"), 0700);
 	account_key_free(key);
 	account_key_free(again);
 }
@@ -141,7 +144,9 @@ a_damaged_key_is_told_and_kept(void **state)
 	char path[PATH_MAX];
 
 	(void)state;
-	snprintf(path, sizeof path, "%s/acme/account-%s.key", dir, id);
+	snprintf(path, sizeof path, "%s/keys", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof path, "%s/keys/acme-%s.account", dir, id);
 	assert_true(file_write(path, 0600, "junk", 4, error));
 	assert_null(store_account_key(dir, id, error));
 	assert_non_null(strstr(error, path));
@@ -200,33 +205,74 @@ a_change_of_keys_is_gone_on_with_and_settled(void **state)
 static void
 the_key_of_an_order_stays_until_its_certificate_is_there(void **state)
 {
-	struct secret first, again, other, both;
-	char path[PATH_MAX];
+	uint8_t first[KEY_DIGEST], again[KEY_DIGEST], other[KEY_DIGEST], kept[KEY_DIGEST];
+	char path[PATH_MAX], chain_path[PATH_MAX], why[KEY_ASK_ERROR];
+	struct secret chain;
 
 	(void)state;
-	assert_true(store_order_key(dir, "app.example.com", KEY_P256, &first, error));
-	assert_true(store_order_key(dir, "app.example.com", KEY_P256, &again, error));
-	assert_true(secret_equals(&first, again.data, again.bytes));
-	assert_int_equal(mode_of("app.example.com.p256.key"), 0600);
-	assert_true(store_order_key(dir, "app.example.com", KEY_RSA2048, &other, error));
-	assert_false(secret_equals(&first, other.data, other.bytes));
-	assert_true(store_certificate(dir, "app.example.com", id, KEY_P256, &first,
+	assert_true(store_order_key(dir, "app.example.com", KEY_P256, path, first, error));
+	assert_true(store_order_key(dir, "app.example.com", KEY_P256, path, again, error));
+	assert_memory_equal(first, again, KEY_DIGEST);
+	assert_int_equal(mode_of("../keys/acme-app.example.com.key.next"), 0600);
+	assert_true(store_order_key(dir, "app.example.com", KEY_RSA2048, path, other, error));
+	assert_memory_not_equal(first, other, KEY_DIGEST);
+	assert_true(store_certificate(dir, "app.example.com", id, KEY_RSA2048,
 	    (struct der){ (const uint8_t *)"CHAIN\n", 6 }, error));
-	assert_int_equal(mode_of("app.example.com.p256.key"), 0);
-	assert_int_equal(mode_of("app.example.com.pem"), 0600);
-	assert_true(file_read_key(
-	    &both, store_certificate_path(dir, "app.example.com", path), 65536, error));
-	assert_true(store_is_from(dir, "app.example.com", id, KEY_P256));
-	assert_false(store_is_from(dir, "app.example.com", id, KEY_RSA2048));
-	assert_false(store_is_from(dir, "app.example.com", "0123456789abcdef", KEY_P256));
-	assert_false(store_is_from(dir, "other.example.com", id, KEY_P256));
-	assert_int_equal(both.bytes, first.bytes + 6);
-	assert_memory_equal(both.data, first.data, first.bytes);
-	assert_memory_equal(both.data + first.bytes, "CHAIN\n", 6);
-	secret_wipe(&first);
-	secret_wipe(&again);
-	secret_wipe(&other);
-	secret_wipe(&both);
+	assert_int_equal(mode_of("../keys/acme-app.example.com.key.next"), 0);
+	assert_int_equal(mode_of("../keys/acme-app.example.com.key"), 0600);
+	assert_int_equal(mode_of("app.example.com.crt"), 0600);
+	assert_true(key_ask_look(store_key_path(dir, "app.example.com", path), kept, why));
+	assert_memory_equal(other, kept, KEY_DIGEST);
+	assert_true(file_read(
+	    &chain, store_certificate_path(dir, "app.example.com", chain_path), 65536, error));
+	assert_true(store_is_from(dir, "app.example.com", id, KEY_RSA2048));
+	assert_false(store_is_from(dir, "app.example.com", id, KEY_P256));
+	assert_false(store_is_from(dir, "app.example.com", "0123456789abcdef", KEY_RSA2048));
+	assert_false(store_is_from(dir, "other.example.com", id, KEY_RSA2048));
+	assert_int_equal(chain.bytes, 6);
+	assert_memory_equal(chain.data, "CHAIN\n", 6);
+	secret_wipe(&chain);
+}
+
+/* As an older version has left them: the account's key beside its address, and a key with its chain. */
+static void
+takes_over_what_an_older_version_kept(void **state)
+{
+	static const char begin[] =
+	    "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+	char old[PATH_MAX], path[PATH_MAX], both[8192];
+	struct account_key *before, *after;
+	struct spki_pin pin;
+	uint8_t kept[KEY_DIGEST];
+	struct secret pem, chain;
+
+	(void)state;
+	before = store_account_key(dir, id, error);
+	assert_non_null(before);
+	snprintf(path, sizeof path, "%s/keys/acme-%s.account", dir, id);
+	snprintf(old, sizeof old, "%s/acme/account-%s.key", dir, id);
+	assert_int_equal(rename(path, old), 0);
+	after = store_account_key(dir, id, error);
+	assert_true(are_alike(before, after));
+	assert_false(file_stamp_of(old).exists);
+	account_key_free(before);
+	account_key_free(after);
+
+	assert_true(key_pem_make(&pem, KEY_P256) >= 0 && key_pem_pin(&pin, &pem));
+	snprintf(both, sizeof both, "%s%s", (const char *)pem.data, begin);
+	snprintf(old, sizeof old, "%s/acme/app.example.com.pem", dir);
+	assert_true(file_create(old, 0600, both, strlen(both), error));
+	for (int i = 0; i < 2; i++) { /* the second time there is nothing */
+		assert_true(store_mend(dir, "app.example.com", error));
+		assert_false(file_stamp_of(old).exists);
+		assert_true(file_read(
+		    &chain, store_certificate_path(dir, "app.example.com", path), 65536, error));
+		assert_string_equal((const char *)chain.data, begin);
+		secret_wipe(&chain);
+		assert_true(key_ask_look(store_key_path(dir, "app.example.com", path), kept, both));
+		assert_memory_equal(kept, pin.digest, KEY_DIGEST);
+	}
+	secret_wipe(&pem);
 }
 
 static void
@@ -290,6 +336,7 @@ main(void)
 		TEST(remembers_the_account),
 		TEST(a_change_of_keys_is_gone_on_with_and_settled),
 		TEST(the_key_of_an_order_stays_until_its_certificate_is_there),
+		TEST(takes_over_what_an_older_version_kept),
 		TEST(what_must_be_waited_for_outlives_a_restart),
 		TEST(a_file_that_was_tampered_with_bars_nobody),
 	};

@@ -51,8 +51,8 @@ needs_nothing_but_the_word(void **state)
 	assert_int_equal(acme_settings_key_type(&termination->acme), KEY_P256);
 	assert_int_equal(agent_settings_certificate_count(termination), 1);
 	assert_true(termination->first.is_acme);
-	assert_string_equal(termination->first.certificate, "/state/acme/a.test.pem");
-	assert_string_equal(termination->first.private_key, "/state/acme/a.test.pem");
+	assert_string_equal(termination->first.certificate, "/state/acme/a.test.crt");
+	assert_string_equal(termination->first.private_key, "/state/keys/acme-a.test.key");
 	agent_settings_wipe(&settings);
 }
 

@@ -71,7 +71,7 @@ has_its_certificate_by_acme(void **state)
 	assert_true(termination->acme.has_agreed);
 	assert_string_equal(termination->acme.contact.items[0], "you@example.com");
 	assert_string_equal(termination->acme.directory, ACME_USUAL_DIRECTORY);
-	assert_string_equal(termination->first.certificate, "/state/acme/app.test.pem");
+	assert_string_equal(termination->first.certificate, "/state/acme/app.test.crt");
 	agent_settings_wipe(&settings);
 }
 

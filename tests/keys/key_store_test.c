@@ -242,6 +242,113 @@ opens_no_key_that_waits_for_its_certificate(void **state)
 	close_key(open_key("own.key"));
 }
 
+static struct key_answer
+ask_jws(uint64_t key, const char *input)
+{
+	struct key_question question = { .verb = KEY_SIGN_JWS,
+		.key = key,
+		.data = (const uint8_t *)input,
+		.bytes = strlen(input) };
+	struct key_answer answer;
+
+	key_store_answer(store, &question, &answer, storage);
+	return answer;
+}
+
+/* {"alg":"ES256","nonce":"n"} and {}; verified by the library. */
+static void
+signs_what_a_json_web_signature_is_made_over_with_an_accounts_key(void **state)
+{
+	static const char input[] = "eyJhbGciOiJFUzI1NiIsIm5vbmNlIjoibiJ9.e30";
+	const gnutls_datum_t data = { (uint8_t *)(uintptr_t)input, sizeof input - 1 };
+	gnutls_datum_t der = { 0 };
+	struct key_answer answer;
+	gnutls_pubkey_t public;
+	uint64_t key;
+
+	(void)state;
+	kit_make("one.account", KEY_P256);
+	answer = ask_path(KEY_OPEN, "one.account");
+	assert_int_equal(answer.code, KEY_DONE);
+	assert_int_equal(answer.bytes, 64);
+	key = answer.key;
+	answer = ask_jws(key, input);
+	assert_int_equal(answer.code, KEY_DONE);
+	assert_int_equal(answer.bytes, 64);
+	const gnutls_datum_t r = { (uint8_t *)(uintptr_t)answer.data, 32 },
+			     s = { (uint8_t *)(uintptr_t)answer.data + 32, 32 };
+	assert_true(gnutls_encode_rs_value(&der, &r, &s) >= 0);
+	public = kit_public("one.account");
+	assert_true(
+	    gnutls_pubkey_verify_data2(public, GNUTLS_SIGN_ECDSA_SHA256, 0, &data, &der) >= 0);
+	gnutls_pubkey_deinit(public);
+	gnutls_free(der.data);
+	close_key(key);
+}
+
+static void
+signs_nothing_else_with_an_accounts_key(void **state)
+{
+	static const char *const others[] = {
+		"", ".", "e30.e30", "eyJhbGciOiJFUzI1NiIs",
+		"eyJhbGciOiJFUzI1NiIsIm5vbmNlIjoibiJ9",         /* no payload */
+		"eyJhbGciOiJFUzI1NiIsIm5vbmNlIjoibiJ9.e30.e30", /* one more part */
+		"eyJhbGciOiJFUzI1NiIsIm5vbmNlIjoibiJ9.e30\n", "eyJhbGciOiJFUzI1NiIs.e3 0",
+		"eyJhbGciOiJIUzI1NiIsIm5vbmNlIjoibiJ9.e30", /* HS256 */
+		"                                                                TLS 1.3, server CertificateVerify"
+	};
+	uint8_t digest[32] = { 0 };
+	uint64_t key, of_tls = open_key("p256.key");
+
+	(void)state;
+	kit_make("two.account", KEY_P256);
+	assert_int_equal(symlink("two.account", kit_path("innocent.key")), 0);
+	key = open_key("innocent.key");
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_int_equal(ask_jws(key, others[i]).code, KEY_FORBIDDEN);
+	assert_int_equal(
+	    ask_signature(key, GNUTLS_SIGN_ECDSA_SHA256, digest, 32).code, KEY_FORBIDDEN);
+	assert_int_equal(ask_path(KEY_REQUEST, "two.account").code, KEY_FORBIDDEN);
+	assert_int_equal(ask_path(KEY_REQUEST, "innocent.key").code, KEY_FORBIDDEN);
+	assert_int_equal(ask_jws(of_tls, "eyJhbGciOiJFUzI1NiIs.e30").code, KEY_FORBIDDEN);
+	assert_int_equal(ask_jws(key + 1000, "eyJhbGciOiJFUzI1NiIs.e30").code, KEY_UNKNOWN);
+	close_key(key);
+	close_key(of_tls);
+	kit_make("rsa.account", KEY_RSA2048);
+	assert_int_equal(ask_path(KEY_OPEN, "rsa.account").code, KEY_REFUSED);
+}
+
+/* As behind `valise-pki serve`, which must not open an authority's files for the process in front. */
+static void
+a_closed_one_has_the_key_that_it_is_given_and_no_file(void **state)
+{
+	static const enum key_verb verbs[] = { KEY_LOOK, KEY_OPEN, KEY_MAKE, KEY_MAKE_NEXT,
+		KEY_REQUEST, KEY_MAY_REPLACE, KEY_PUT_NEXT, KEY_DROP_NEXT, KEY_ADOPT };
+	struct key_store *open_store = store;
+	struct key_question question = { .verb = KEY_OPEN, .path = "own" };
+	struct key_answer answer;
+	struct secret pem, junk = { (uint8_t *)"junk", 4 };
+	uint8_t digest[32] = { 0 };
+	char error[FILE_ERROR];
+
+	(void)state;
+	assert_true(file_read_key(&pem, kit_path("p256.key"), 65536, error));
+	store = key_store_new_closed();
+	key_store_answer(store, &question, &answer, storage);
+	assert_int_equal(answer.code, KEY_FORBIDDEN);
+	assert_false(key_store_keep(store, "own", &junk));
+	assert_true(key_store_keep(store, "own", &pem));
+	key_store_answer(store, &question, &answer, storage);
+	assert_int_equal(answer.code, KEY_DONE);
+	assert_int_equal(
+	    ask_signature(answer.key, GNUTLS_SIGN_ECDSA_SHA256, digest, 32).code, KEY_DONE);
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		assert_int_equal(ask_path(verbs[i], "p256.key").code, KEY_FORBIDDEN);
+	key_store_free(store);
+	store = open_store;
+	secret_wipe(&pem);
+}
+
 static void
 says_what_is_wrong_with_a_file(void **state)
 {
@@ -296,6 +403,9 @@ main(void)
 		cmocka_unit_test(knows_no_key_that_was_closed_or_never_opened),
 		cmocka_unit_test(opens_more_than_a_few_and_gives_their_places_again),
 		cmocka_unit_test(opens_no_key_that_waits_for_its_certificate),
+		cmocka_unit_test(signs_what_a_json_web_signature_is_made_over_with_an_accounts_key),
+		cmocka_unit_test(signs_nothing_else_with_an_accounts_key),
+		cmocka_unit_test(a_closed_one_has_the_key_that_it_is_given_and_no_file),
 		cmocka_unit_test(says_what_is_wrong_with_a_file),
 		cmocka_unit_test(says_nothing_of_the_key_itself),
 	};

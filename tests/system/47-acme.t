@@ -127,9 +127,14 @@ def issued(agent, count=1):
 	return events[-1]
 
 
+def account_key_path(scene):
+	keys = kept(scene, "../keys")
+	name, = [name for name in os.listdir(keys) if name.endswith(".account")]
+	return f"{keys}/{name}"
+
+
 def account_key(scene):
-	name, = [name for name in os.listdir(kept(scene, "")) if name.startswith("account-") and name.endswith(".key")]
-	with open(kept(scene, name)) as file:
+	with open(account_key_path(scene)) as file:
 		return file.read()
 
 
@@ -143,7 +148,9 @@ def an_endpoint_has_its_certificate_through_the_relay(scene):
 	relay, agent = serving(scene)
 	issued(agent)
 	fetched(relay, ca().root())
-	equal(stat.S_IMODE(os.stat(kept(scene, f"{NAME}.pem")).st_mode), 0o600)
+	equal(stat.S_IMODE(os.stat(kept(scene, f"{NAME}.crt")).st_mode), 0o600)
+	equal(stat.S_IMODE(os.stat(kept(scene, f"../keys/acme-{NAME}.key")).st_mode), 0o600)
+	equal(stat.S_IMODE(os.stat(kept(scene, "../keys")).st_mode), 0o700)
 	equal(stat.S_IMODE(os.stat(kept(scene, "")).st_mode), 0o700)
 	told, = agent.wait_event("acme-account")
 	check(told["account"].startswith(f"https://localhost:{ca().port}/") and told["account"] in told["record"] and
@@ -262,7 +269,7 @@ def the_ca_says_when_to_renew(scene):
 		if "renewalInfo" not in json.load(answer):
 			skip("this pebble does not offer ARI; 2.7 and later do")
 	agent.stop()
-	with open(kept(scene, "advised.example.com.pem")) as file:
+	with open(kept(scene, "advised.example.com.crt")) as file:
 		leaf = "-----BEGIN CERTIFICATE" + file.read().split("-----BEGIN CERTIFICATE")[1]
 	window = {"suggestedWindow": {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}}
 	ca().manage("set-renewal-info/", certificate=leaf, ariResponse=json.dumps(window))
@@ -280,7 +287,7 @@ def the_key_of_the_account_is_changed(scene):
 	equal(status, 0, err)
 	agent.wait_event("acme-key-changed")
 	check(account_key(scene) != before, "it is the old key")
-	os.unlink(kept(scene, "rekeyed.example.com.pem"))
+	os.unlink(kept(scene, "rekeyed.example.com.crt"))
 	issued(agent, 2)
 	equal(len({e["account"] for e in agent.events("acme-account")}), 1, "accounts")
 
@@ -289,19 +296,19 @@ def the_key_of_the_account_is_changed(scene):
 def a_change_of_keys_that_was_cut_off_is_found_out_about(scene):
 	relay, agent = serving(scene, name="cut.example.com")
 	issued(agent)
-	name, = [name for name in os.listdir(kept(scene, "")) if name.startswith("account-") and name.endswith(".key")]
-	shutil.copy(kept(scene, name), kept(scene, "before"))
+	key = account_key_path(scene)
+	shutil.copy(key, kept(scene, "before"))
 	status, out, err = run(PROGRAMS["agent"], "acme-rekey", "-c", agent.config_path)
 	agent.wait_event("acme-key-changed")
 	agent.stop()
 	# As if it had died before it could put the new key in its place.
-	os.rename(kept(scene, name), kept(scene, name + ".new"))
-	os.rename(kept(scene, "before"), kept(scene, name))
-	os.unlink(kept(scene, "cut.example.com.pem"))
+	os.rename(key, key + ".next")
+	os.rename(kept(scene, "before"), key)
+	os.unlink(kept(scene, "cut.example.com.crt"))
 	agent.start()
 	agent.wait_event("acme-key-changed")
 	issued(agent)
-	check(not os.path.exists(kept(scene, name + ".new")), "the new key is still beside the old one")
+	check(not os.path.exists(key + ".next"), "the new key is still beside the old one")
 
 
 @test
