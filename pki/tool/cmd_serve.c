@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "base/log.h"
+#include "base/pass.h"
 #include "base/paths.h"
 #include "base/process.h"
 #include "base/ready.h"
@@ -180,7 +181,7 @@ close_listeners(struct serve_plan *plan)
 /* It ends when the front has closed its end of the pair, and not before: a service manager may tell all
  * processes at once to stop. */
 static int
-run_signer(struct serve_plan *plan, const int pair[2])
+run_signer(struct serve_plan *plan, const int pair[2], const int keys[2])
 {
 	const struct enrolment_options options = { .url = plan->url,
 		.name = plan->names.at[0],
@@ -189,17 +190,19 @@ run_signer(struct serve_plan *plan, const int pair[2])
 
 	signal(SIGTERM, SIG_IGN);
 	close(pair[0]);
+	close(keys[0]);
 	close_listeners(plan);
-	return enrol_signer_run(pair[1], &plan->options.common, &options);
+	return enrol_signer_run(pair[1], keys[1], &plan->options.common, &options);
 }
 
 /* It ends with the parent, whatever ends that. */
 static int
-run_front(const struct serve_plan *plan, const int pair[2], pid_t parent)
+run_front(const struct serve_plan *plan, const int pair[2], const int keys[2], pid_t parent)
 {
 	const struct front_options options = { .directory = plan->directory,
 		.name = plan->names.at[0],
 		.signer = pair[0],
+		.keys = keys[0],
 		.listeners = plan->listeners,
 		.listener_count = plan->listener_count,
 		.connections = plan->settings.connections,
@@ -207,6 +210,7 @@ run_front(const struct serve_plan *plan, const int pair[2], pid_t parent)
 		.requests_per_identity = plan->settings.requests_per_identity };
 
 	close(pair[1]);
+	close(keys[1]);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	return getppid() == parent ? serve_front_run(&options) : EX_UNAVAILABLE;
 }
@@ -215,22 +219,24 @@ static int
 start(struct serve_plan *plan, const sigset_t *signals, struct serve_children *children)
 {
 	pid_t parent = getpid();
-	int pair[2];
+	int pair[2], keys[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || !pass_pair(keys))
 		return message_fail(EX_OSERR, "serve: %s", strerror(errno));
 	children->signer.pid = fork();
 	if (children->signer.pid == 0) {
 		sigprocmask(SIG_SETMASK, signals, NULL);
-		exit(run_signer(plan, pair));
+		exit(run_signer(plan, pair, keys));
 	}
 	children->front.pid = children->signer.pid > 0 ? fork() : -1;
 	if (children->front.pid == 0) {
 		sigprocmask(SIG_SETMASK, signals, NULL);
-		exit(run_front(plan, pair, parent));
+		exit(run_front(plan, pair, keys, parent));
 	}
 	close(pair[0]);
 	close(pair[1]);
+	close(keys[0]);
+	close(keys[1]);
 	return children->front.pid > 0 ? 0 : message_fail(EX_OSERR, "serve: %s", strerror(errno));
 }
 

@@ -77,7 +77,6 @@ enrol_answer_encode(const struct enrol_answer *answer, struct writer *out)
 	writer_u8(out, (uint8_t)answer->count);
 	for (size_t i = 0; i < answer->count; i++)
 		put_der(out, answer->certificates[i], ENROL_CERTIFICATE_BYTES);
-	put_der(out, answer->key, ENROL_KEY_BYTES);
 	return !out->failed;
 }
 
@@ -96,7 +95,6 @@ enrol_answer_decode(struct cursor in, struct enrol_answer *out)
 		in.failed = true;
 	for (size_t i = 0; !in.failed && i < out->count; i++)
 		out->certificates[i] = take_der(&in, ENROL_CERTIFICATE_BYTES);
-	out->key = take_der(&in, ENROL_KEY_BYTES);
 	out->code = (enum enrol_code)code;
 	return cursor_end(&in) && code < ENROL_CODES;
 }

@@ -19,7 +19,6 @@ enum {
 	ENROL_MESSAGE_BYTES = 128 * 1024, /* of a packet */
 	ENROL_CSR_BYTES = 16 * 1024,      /* a key of 16384 bits needs 5 KiB */
 	ENROL_CERTIFICATE_BYTES = 32 * 1024,
-	ENROL_KEY_BYTES = 16 * 1024,
 	ENROL_CHAIN = 8,
 	ENROL_WORD = 65, /* the user's name, the password */
 	ENROL_FROM = 64,
@@ -31,7 +30,7 @@ enum {
 enum enrol_kind {
 	ENROL_FIRST = 1, /* simpleenroll: by an invitation */
 	ENROL_AGAIN,     /* simplereenroll: by the certificate that the peer has proved to hold */
-	ENROL_OWN,       /* the certificate and key of the asking process itself */
+	ENROL_OWN,       /* the certificate of the asking process itself; its key stays behind */
 	ENROL_UPKEEP, /* re-issue the CRLs that have less than half of their life; ask every minute */
 	ENROL_KINDS
 };
@@ -67,7 +66,6 @@ struct enrol_answer {
 	/* ISSUED: the leaf, then each CA above it but the root. */
 	size_t count;
 	struct der certificates[ENROL_CHAIN];
-	struct der key; /* OWN: in PEM; wipe the packet after use */
 };
 
 /* False if it does not fit. */

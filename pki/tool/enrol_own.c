@@ -99,24 +99,21 @@ renew_own(struct enrolling *enrolling)
 	    enrolling_passes(enrolling, issue_own(enrolling), ENROL_BROKEN);
 }
 
-/* The key travels in the answer, behind the certificates. */
+/* The key stays in this process, which signs with it for the one in front. */
 static int
-put_key(struct enrolling *enrolling)
+keep_key(struct enrolling *enrolling)
 {
 	struct enrolment *enrolment = enrolling->enrolment;
 	struct identity_bundle bundle = { 0 };
-	uint8_t *at = enrolment->octets + enrolment->octets_used;
 	int code = identity_bundle_open(&enrolment->authority, enrolment->options->name, &bundle);
 
-	if (!code && (bundle.key_pem.bytes == 0 || bundle.key_pem.bytes > ENROL_KEY_BYTES))
+	if (!code && bundle.key_pem.bytes == 0)
 		code = message_fail(EX_UNAVAILABLE,
 		    "the key of '%s' is not kept here; `valise-pki rekey %s`", bundle.record.name,
 		    bundle.record.name);
-	if (!code) {
-		memcpy(at, bundle.key_pem.data, bundle.key_pem.bytes);
-		enrolment->octets_used += bundle.key_pem.bytes;
-		enrolling->answer->key = (struct der){ at, bundle.key_pem.bytes };
-	}
+	if (!code && !key_store_keep(enrolment->options->keys, ENROL_OWN_KEY, &bundle.key_pem))
+		code = message_fail(EX_UNAVAILABLE,
+		    "the key of '%s' cannot be used, or memory is short", bundle.record.name);
 	identity_bundle_wipe(&bundle);
 	return code;
 }
@@ -157,7 +154,7 @@ enrol_own(struct enrolling *enrolling)
 		return;
 	enrolling_give(enrolling, &enrolling->record, enrolling->record.id == own.id);
 	if (answer->code == ENROL_ISSUED)
-		enrolling_passes(enrolling, put_key(enrolling), ENROL_BROKEN);
+		enrolling_passes(enrolling, keep_key(enrolling), ENROL_BROKEN);
 }
 
 /* ---- CRLs ---- */

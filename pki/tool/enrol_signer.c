@@ -2,6 +2,7 @@
 #include "pki/tool/enrol_signer.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "keys/key_server.h"
+#include "keys/key_store.h"
 #include "pki/tool/message.h"
 
 struct talk {
@@ -74,13 +77,50 @@ talk_to_front(struct talk *talk, struct enrolment *enrolment)
 	return code;
 }
 
-int
-enrol_signer_run(int fd, const struct common *common, const struct enrolment_options *options)
+/* ---- the own certificate's key ---- */
+
+struct signing_keys {
+	int control;
+	struct key_store *store;
+};
+
+static void *
+serve_keys(void *arg)
 {
+	const struct signing_keys *keys = arg;
+
+	key_server_serve(keys->control, keys->store);
+	return NULL;
+}
+
+/* Its thread lasts as long as the process. */
+static bool
+start_keys(struct signing_keys *keys)
+{
+	pthread_t thread;
+
+	keys->store = key_store_new_closed();
+	return keys->store && pthread_create(&thread, NULL, serve_keys, keys) == 0 &&
+	    pthread_detach(thread) == 0;
+}
+
+/* ---- the whole ---- */
+
+int
+enrol_signer_run(
+    int fd, int keys, const struct common *common, const struct enrolment_options *given)
+{
+	static struct signing_keys signing;
+	struct enrolment_options options = *given;
 	struct enrolment *enrolment = NULL;
 	struct talk *talk = calloc(1, sizeof *talk);
-	int code = talk ? enrolment_open(&enrolment, common, options) : message_no_memory();
+	int code;
 
+	signing.control = keys;
+	code = talk && start_keys(&signing) ? 0 : message_no_memory();
+	options.keys = signing.store;
+	if (!code)
+		code = enrolment_open(&enrolment, common, &options);
 	if (!code) {
 		/* A terminal tells both processes; this one ends with the other. */
 		signal(SIGINT, SIG_IGN);

@@ -30,8 +30,11 @@
 
 #include <stdint.h>
 
+#include "keys/key_store.h"
 #include "pki/tool/enrol_message.h"
 #include "pki/tool/options.h"
+
+#define ENROL_OWN_KEY "own"
 
 enum { ENROL_SIGNATURES = 1000 /* an hour, by default */ };
 
@@ -40,6 +43,7 @@ struct enrolment_options {
 	const char *name;            /* NAME of the own certificate, a server's */
 	struct texts hosts;          /* its names */
 	int64_t signatures_per_hour; /* 0: ENROL_SIGNATURES */
+	struct key_store *keys; /* closed; gets the key of the own certificate, as ENROL_OWN_KEY */
 };
 
 struct enrolment;

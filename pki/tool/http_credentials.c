@@ -14,10 +14,8 @@ struct http_credentials {
 
 static bool
 import(struct http_credentials *credentials, const struct der *chain, size_t count,
-    const struct secret *key_pem)
+    const struct secret *key_url)
 {
-	const gnutls_datum_t key = { key_pem->data, (unsigned)key_pem->bytes };
-
 	for (; credentials->count < count; credentials->count++) {
 		const struct der *one = &chain[credentials->count];
 		const gnutls_datum_t der = { (unsigned char *)(uintptr_t)one->data,
@@ -28,19 +26,18 @@ import(struct http_credentials *credentials, const struct der *chain, size_t cou
 			return false;
 	}
 	return gnutls_privkey_init(&credentials->key) >= 0 &&
-	    gnutls_privkey_import_x509_raw(credentials->key, &key, GNUTLS_X509_FMT_PEM, NULL, 0) >=
-	    0;
+	    gnutls_privkey_import_url(credentials->key, (const char *)key_url->data, 0) >= 0;
 }
 
 struct http_credentials *
-http_credentials_new(const struct der *chain, size_t count, const struct secret *key_pem)
+http_credentials_new(const struct der *chain, size_t count, const struct secret *key_url)
 {
 	struct http_credentials *credentials = calloc(1, sizeof *credentials);
 
 	if (!credentials)
 		return NULL;
 	credentials->holders = 1;
-	if (count > 0 && count <= HTTP_CHAIN_MOST && import(credentials, chain, count, key_pem))
+	if (count > 0 && count <= HTTP_CHAIN_MOST && import(credentials, chain, count, key_url))
 		return credentials;
 	http_credentials_release(credentials);
 	return NULL;

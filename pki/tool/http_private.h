@@ -54,7 +54,7 @@ void http_request_free(struct http_request *);
 
 /* Counted, since a handshake goes on with what it began with. */
 struct http_credentials *http_credentials_new(
-    const struct der *chain, size_t count, const struct secret *key_pem);
+    const struct der *chain, size_t count, const struct secret *key_url);
 struct http_credentials *http_credentials_hold(struct http_credentials *);
 void http_credentials_release(struct http_credentials *);
 /* GnuTLS asks, in each handshake, for those of the connection. */

@@ -288,9 +288,9 @@ http_server_new(const struct http_options *options)
 
 bool
 http_server_set_credentials(
-    struct http_server *server, const struct der *chain, size_t count, const struct secret *key_pem)
+    struct http_server *server, const struct der *chain, size_t count, const struct secret *key_url)
 {
-	struct http_credentials *credentials = http_credentials_new(chain, count, key_pem);
+	struct http_credentials *credentials = http_credentials_new(chain, count, key_url);
 
 	if (!credentials)
 		return false;

@@ -48,10 +48,10 @@ struct http_options {
 /* One in a process, since GnuTLS' callback for certificates has no argument.  NULL when the library
  * refuses. */
 struct http_server *http_server_new(const struct http_options *);
-/* What clients that come from now on are shown: the chain, leaf first, and its key in PEM.  False if
- * they cannot be used. */
+/* What clients that come from now on are shown: the chain, leaf first, and its key by a URL of
+ * keys/key_url.h. False if they cannot be used. */
 bool http_server_set_credentials(
-    struct http_server *, const struct der *chain, size_t count, const struct secret *key_pem);
+    struct http_server *, const struct der *chain, size_t count, const struct secret *key_url);
 /* Adopts a listening socket.  False when memory is short. */
 bool http_server_listen(struct http_server *, int fd);
 /* Lets nobody in any more; how many requests are without an answer. */

@@ -14,6 +14,9 @@
 #include "base/ready.h"
 #include "base/socket.h"
 #include "base/units.h"
+#include "keys/key_channel.h"
+#include "keys/key_url.h"
+#include "pki/tool/enrolment.h"
 #include "pki/tool/http_server.h"
 #include "pki/tool/message.h"
 #include "pki/tool/publication.h"
@@ -70,18 +73,28 @@ open_doors(struct front *front)
 	ready_tell("READY=1", status);
 }
 
+static bool
+set_credentials(struct front *front, const struct enrol_answer *answer)
+{
+	char error[KEY_URL_ERROR];
+	struct secret key;
+	bool is_set = key_url_make(&key, ENROL_OWN_KEY, error) &&
+	    http_server_set_credentials(front->server, answer->certificates, answer->count, &key);
+
+	secret_wipe(&key);
+	return is_set;
+}
+
 static void
 show(struct front *front, const struct enrol_answer *answer)
 {
-	const struct secret key = { (uint8_t *)(uintptr_t)answer->key.data, answer->key.bytes };
 	struct der leaf = answer->certificates[0];
 	char until[TIME_TEXT];
 
 	if (secret_equals(&front->leaf, leaf.data, leaf.bytes))
 		return;
 	secret_wipe(&front->leaf);
-	if (!http_server_set_credentials(
-		front->server, answer->certificates, answer->count, &key)) {
+	if (!set_credentials(front, answer)) {
 		log_event(LOG_ERROR, "own-certificate-unusable",
 		    "the server's own certificate or key cannot be used, and memory may be short");
 		if (!front->is_open)
@@ -222,6 +235,7 @@ open_all(struct front *front)
 		.arg = &front->est };
 	int code;
 
+	key_channel_start(options->keys);
 	front->est.queue = serve_queue_new(front->loop, options->signer, on_lost, front);
 	front->est.publications = publications_new(options->directory);
 	front->est.rates = rate_table_new();

@@ -1,5 +1,5 @@
 /*
- * The process of `valise-pki serve` that speaks HTTP.  It has no key but that of its own
+ * The process of `valise-pki serve` that speaks HTTP.  It has no key, not even that of its own
  * certificate, opens no inventory, and what it can read of the authority's directory is what
  * is published (serve_confine.h).  All else it asks of the process that signs (enrol_signer.h).
  *
@@ -16,6 +16,7 @@ struct front_options {
 	const char *directory; /* of the authority */
 	const char *name;      /* the first of its own, for the log */
 	int signer;            /* the socket to the process that signs; adopted */
+	int keys;              /* the one by which it signs handshakes (keys/key_channel.h) */
 	const int *listeners;  /* adopted */
 	size_t listener_count;
 	uint64_t connections, requests, requests_per_identity;

@@ -5,7 +5,7 @@
 declare -A may=(
 	[base]="" [sni]="" [pki]="sni base" [keys]="pki sni base" [acme]="keys pki sni base" [tunnel]="base"
 	[enrol]="keys pki sni base" [relay]="enrol tunnel keys pki sni base" [agent]="enrol tunnel acme keys pki sni base"
-	[fetch]="keys pki sni base" [pki/tool]="pki sni base" [sni/tool]="sni base"
+	[fetch]="keys pki sni base" [pki/tool]="keys pki sni base" [sni/tool]="sni base"
 )
 outside=$(pkg-config --cflags gnutls nettle libtasn1 jansson sqlite3)
 

@@ -20,6 +20,7 @@
 
 #include "base/clock_fake.h"
 #include "base/log.h"
+#include "keys/key_store.h"
 #include "pki/key_type.h"
 #include "pki/tool/command.h"
 #include "pki/tool/enrolment.h"
@@ -87,7 +88,8 @@ make_authority(void **state)
 	snprintf(directory, sizeof directory, "/tmp/enrol-XXXXXX");
 	options.signatures_per_hour = 0;
 	options.hosts = (struct texts){ { "pki.example.net" }, 1 };
-	return !mkdtemp(directory) || run(&command_init, "--no-password", NULL) ||
+	options.keys = key_store_new_closed();
+	return !options.keys || !mkdtemp(directory) || run(&command_init, "--no-password", NULL) ||
 	    enrolment_open(&enrolment, &common, &options);
 }
 
@@ -97,6 +99,7 @@ remove_authority(void **state)
 	(void)state;
 	enrolment_close(enrolment);
 	enrolment = NULL;
+	key_store_free(options.keys);
 	return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 

@@ -5,6 +5,9 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
+#include "base/pass.h"
+#include "keys/key_store.h"
+#include "pki/spki_pin.h"
 #include "pki_tool/enrol_kit.h"
 
 /* ---- its own certificate ---- */
@@ -24,6 +27,34 @@ reopen(const char *host)
 	assert_int_equal(enrolment_open(&enrolment, &common, &options), 0);
 }
 
+static struct key_answer
+ask_keys(enum key_verb verb, const char *path)
+{
+	static uint8_t storage[KEY_DATA_MOST];
+	struct key_question question = { .verb = verb };
+	struct key_answer from_keys;
+
+	snprintf(question.path, sizeof question.path, "%s", path);
+	key_store_answer(options.keys, &question, &from_keys, storage);
+	return from_keys;
+}
+
+/* The key is not in the answer: the process in front has signatures made with it, and with no other. */
+static bool
+signs_for(struct der certificate)
+{
+	struct key_answer from_keys = ask_keys(KEY_OPEN, ENROL_OWN_KEY);
+	char root[128];
+	struct spki_pin pin;
+
+	snprintf(root, sizeof root, "%s/private/root.key", directory);
+	assert_int_equal(ask_keys(KEY_OPEN, root).code, KEY_FORBIDDEN);
+	assert_int_equal(ask_keys(KEY_LOOK, root).code, KEY_FORBIDDEN);
+	assert_int_equal(ask_keys(KEY_REQUEST, root).code, KEY_FORBIDDEN);
+	return from_keys.code == KEY_DONE && spki_pin_of(&pin, certificate) &&
+	    memcmp(from_keys.digest, pin.digest, KEY_DIGEST) == 0;
+}
+
 static void
 gives_its_own_certificate_and_renews_it_in_its_last_third(void **state)
 {
@@ -34,7 +65,7 @@ gives_its_own_certificate_and_renews_it_in_its_last_third(void **state)
 	assert_string_equal(answer.name, "pki.example.net");
 	assert_string_equal(answer.kind, "server");
 	assert_int_equal(answer.count, 2);
-	assert_memory_equal(answer.key.data, "-----BEGIN PRIVATE KEY-----", 27);
+	assert_true(signs_for(answer.certificates[0]));
 	keep(&mine);
 	set_clock(now_s + 264 * DAY);
 	assert_int_equal(own(), ENROL_ISSUED);
@@ -42,6 +73,7 @@ gives_its_own_certificate_and_renews_it_in_its_last_third(void **state)
 	set_clock(now_s + DAY);
 	assert_int_equal(own(), ENROL_ISSUED);
 	assert_false(has(&mine));
+	assert_true(signs_for(answer.certificates[0]));
 	assert_int_equal(answer.not_after, now_s + 397 * DAY);
 	assert_int_equal(
 	    ask("SELECT count(*) FROM certificate WHERE revoked_at IS NOT NULL"), 0);
@@ -77,7 +109,7 @@ makes_no_more_than_ten_own_certificates_in_an_hour(void **state)
 	}
 	assert_int_equal(issued, 10);
 	assert_int_equal(answer.code, ENROL_BROKEN);
-	assert_int_equal(answer.key.bytes, 0);
+	assert_int_equal(answer.count, 0);
 	set_clock(now_s + HOUR + 1);
 	assert_int_equal(own(), ENROL_ISSUED);
 }
@@ -147,18 +179,22 @@ static struct child
 start(void)
 {
 	struct child child;
-	int pair[2];
+	int pair[2], keys[2];
 
 	enrolment_close(enrolment); /* SQLite's must not be open in two processes */
 	enrolment = NULL;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_true(pass_pair(keys));
 	child.pid = fork();
 	assert_true(child.pid >= 0);
 	if (child.pid == 0) {
 		close(pair[0]);
-		_exit(enrol_signer_run(pair[1], &common, &options));
+		close(keys[0]);
+		_exit(enrol_signer_run(pair[1], keys[1], &common, &options));
 	}
 	close(pair[1]);
+	close(keys[0]);
+	close(keys[1]);
 	child.fd = pair[0];
 	return child;
 }

@@ -241,6 +241,38 @@ def the_relay_has_neither_after_heavy_use(scene):
 		looks_where_keys_are(agent, agents | of_opened)
 
 
+def listens(pid):
+	"""Whether a process has a TCP socket that listens."""
+	inodes = set()
+	for table in ("tcp", "tcp6"):
+		with open(f"/proc/net/{table}") as file:
+			inodes |= {line.split()[9] for line in file.read().splitlines()[1:] if line.split()[3] == "0A"}
+	links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+	return any(link == f"socket:[{inode}]" for link in links for inode in inodes)
+
+
+@test
+def what_speaks_http_for_the_authority_has_no_key(scene):
+	if os.geteuid() != 0 or SANITIZED:
+		skip("only root reads the memory of others, and a sanitizer's is too large")
+	ca = Authority()
+	daemon = scene.serve(ca.dir)
+	status, _, err = curl_of(daemon, ca.root)
+	equal(status, 0, err)
+	numbers = numbers_of(f"{ca.dir}/issued/localhost.key")
+	holders = {pid: memory_of(process, numbers) for process in processes_of(daemon).values() for pid in [process.pid]}
+	speaking = [pid for pid in holders if listens(pid)]
+	equal(len(speaking), 1, f"processes that listen: {speaking}")
+	check(not any(holders[speaking[0]].values()), f"keys in the one that does: {holders[speaking[0]]}")
+	check(not any(memory_of(daemon, numbers).values()), "keys in the one that has started both")
+	others = [hits for pid, hits in holders.items() if pid != speaking[0] and all(hits.values())]
+	equal(len(others), 1, f"and all are in the one that signs, so the search finds what is there: {holders}")
+
+
+def curl_of(daemon, root):
+	return run("curl", "-sS", "--cacert", root, "-o", os.devnull, f"{daemon.url}/ca/root.pem")
+
+
 @test
 def a_flow_has_the_same_id_in_both_logs(scene):
 	relay = scene.relay()
