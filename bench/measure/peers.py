@@ -45,6 +45,7 @@ workers: 1
 agent: {connect_url: ["@connect_name:@port"], connect_cas: @relay_cas, connect_crls: @relay_crls,
         certificate: @agent_cert, private_key: @agent_key, state_dir: @agent_dir}
 """
+KEYS_WITHIN = "key_process: off\n"
 ROUTE = "  agent_descriptors: 100\nroutes: [{server_name: @name, upstream: {url: tcp://127.0.0.1:@upstream}}]\n"
 SEALED = 'endpoints: [{name: bench, url: "tls://@name", %supstream: {url: tcp://127.0.0.1:@upstream}}]\n'
 ENDED = SEALED % "%sagent_tls_termination: {server_certificate: @cert, server_private_key: @key}, "
@@ -240,6 +241,7 @@ PEERS = (
 		"own minimal C: a GnuTLS session for each flow, no name is read, no log; the second one must be reachable"),
 
 	Peer("valise", "terminate", (relay(), agent(ENDED % "")), OURS, "sealed"),
+	Peer("valise keys within", "terminate", (relay(KEYS_WITHIN), agent(KEYS_WITHIN + ENDED % "")), OURS, "sealed; key_process: off"),
 	Peer("valise handoff", "terminate", (relay(), agent(ENDED % "carrier: handoff, ")), OURS),
 	Peer("valise adorned", "terminate", (relay(), agent(ADORNED)), OURS, "sealed; two certificates, a stapled response"),
 	Peer("haproxy", "terminate", (haproxy("agent", PLAIN + ENDING % ("@port", "")),), ("haproxy",), "no tunnel"),
