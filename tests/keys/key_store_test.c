@@ -384,7 +384,7 @@ says_nothing_of_the_key_itself(void **state)
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
 		struct key_answer answer = ask_path(verbs[i], "p256.key");
 
-		assert_null(memmem(answer.data, answer.bytes, "BEGIN", 5));
+		assert_false(answer.bytes > 0 && says(&answer, "BEGIN"));
 		assert_null(memmem(storage, sizeof storage, scalar.data + 1, scalar.size - 1));
 	}
 	gnutls_free(x.data);
