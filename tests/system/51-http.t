@@ -239,6 +239,10 @@ def an_address_that_is_taken_is_told(scene):
 	relay = scene.relay(start=False, routes=[route(NAME, taken)], admin=where)
 	done = subprocess.run([relay.program, "run", "-c", relay.config_path], capture_output=True, text=True, timeout=60)
 	check(done.returncode == 69 and f"127.0.0.1:{taken.port}" in done.stderr, f"{done}")
+	agent = scene.agent(relay, [passthrough(NAME, taken)], authority().agent("app", NAME), start=False, admin=where)
+	for daemon in (relay, agent):
+		done = subprocess.run([daemon.program, "check", "-c", daemon.config_path], capture_output=True, text=True, timeout=60)
+		check(done.returncode == 69 and f"127.0.0.1:{taken.port}" in done.stderr, f"{done}")
 
 
 @test
