@@ -2,6 +2,12 @@
 #include "agent/agent_join.h"
 
 #include "base/paths.h"
+#include <sysexits.h>
+
+#include "agent/command.h"
+#include "agent/url.h"
+#include "base/admin_command.h"
+#include "enrol/init.h"
 #include "enrol/join.h"
 
 static void
@@ -36,14 +42,18 @@ write_identity(FILE *out, const struct join_facts *facts)
 
 	write_relay(out, facts->relay);
 	join_write_row(out, "  connect_cas", files->paths[JOIN_PEER_CAS]);
-	join_write_row(out, "  connect_crl_url", facts->peer_crl_url);
+	if (facts->url)
+		join_write_row(out, "  connect_crl_url", facts->peer_crl_url);
+	else
+		join_write_row(out, "  connect_crls", files->paths[JOIN_PEER_CRLS]);
 	join_write_row(out, "  certificate", files->paths[JOIN_CERTIFICATE]);
 	join_write_row(out, "  private_key", files->paths[JOIN_KEY]);
 	if (facts->state_dir)
 		join_write_row(out, "  state_dir", facts->state_dir);
 	if (facts->proxy)
 		write_proxy(out, facts->proxy);
-	join_write_renew(out, facts);
+	if (facts->url)
+		join_write_renew(out, facts);
 }
 
 static void
@@ -76,12 +86,13 @@ static void
 write_config(FILE *out, const struct join_facts *facts)
 {
 	fprintf(out,
-	    "# Configuration of valise-agent, written by `valise-agent join` for %s.\n"
+	    "# Configuration of valise-agent, written by `valise-agent %s` for %s.\n"
 	    "# Every key is explained in valise-agent.yml(5); after a change: valise-agent check\n"
 	    "version: 1\n"
 	    "\n"
 	    "agent:\n",
-	    facts->certificate->subject);
+	    facts->url ? "join" : "init",
+	    facts->url ? facts->certificate->subject : facts->certificate->sans[0]);
 	write_identity(out, facts);
 	write_endpoint(out, facts->certificate);
 	fputs("\n"
@@ -89,20 +100,51 @@ write_config(FILE *out, const struct join_facts *facts)
 	    out);
 }
 
+static const struct join_program program = {
+	.program = "valise-agent",
+	.kind = "agent",
+	.peers = "relays",
+	.role = ROLE_AGENT,
+	.is_inside = true,
+	.state_dir = paths_agent_state,
+	.config = paths_agent_config,
+	.write_config = write_config,
+	.todo = "Say in it where the service is",
+};
+
 int
 agent_join_run(int count, char **arguments)
 {
-	static const struct join_program program = {
-		.program = "valise-agent",
-		.kind = "agent",
-		.peers = "relays",
-		.role = ROLE_AGENT,
-		.is_inside = true,
-		.state_dir = paths_agent_state,
-		.config = paths_agent_config,
-		.write_config = write_config,
-		.todo = "Say in it where the service is",
-	};
-
 	return join_run(&program, count, arguments);
+}
+
+/* ---- init ---- */
+
+enum init_option { INIT_RELAY, INIT_URL, INIT_CONFIG, INIT_OPTIONS };
+
+const struct program_option agent_init_options[INIT_OPTIONS + 1] = {
+	[INIT_RELAY] = { "relay", 0, "HOST:PORT", "where the relay is", NULL, false, false },
+	[INIT_URL] = { "url", 0, "tls://NAME", "the public name of the first endpoint", NULL, false,
+	    false },
+	[INIT_CONFIG] = ADMIN_CONFIG_OPTION(paths_agent_config_help),
+};
+
+int
+agent_init_run(const struct program_command *command, int count, char **arguments)
+{
+	const char *values[INIT_OPTIONS] = { 0 };
+	char error[URL_ERROR], host[254], name[NAME_SIZE] = "app.example.com";
+	int code = program_read(command, count, arguments, values, NULL, NULL);
+
+	if (code != 0)
+		return code;
+	if (values[INIT_URL] && !url_endpoint(name, values[INIT_URL], error))
+		return command_fail("init", EX_USAGE, "--url %s %s", values[INIT_URL], error);
+	if (values[INIT_RELAY] && !url_relay(host, values[INIT_RELAY], error))
+		return command_fail("init", EX_USAGE, "--relay %s %s", values[INIT_RELAY], error);
+	return init_write(&program,
+	    &(struct init_facts){
+		.path = values[INIT_CONFIG] ? values[INIT_CONFIG] : paths_agent_config,
+		.name = name,
+		.relay = values[INIT_RELAY] });
 }

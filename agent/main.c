@@ -12,6 +12,7 @@
 #include "agent/check.h"
 #include "agent/diagnose.h"
 #include "agent/forward_command.h"
+#include "agent/import_ngrok.h"
 #include "agent/keygen.h"
 #include "agent/oneshot.h"
 #include "agent/probe_command.h"
@@ -223,6 +224,7 @@ static const struct program_command commands[] = {
 	    order_options, ask },
 	{ "acme-rekey", "", "have it change the keys of its accounts at ACME servers",
 	    order_options, ask },
+	{ "init", "", "write a first configuration", agent_init_options, agent_init_run },
 	{ "join", "", "make this host's agent out of the line of an invitation", join_inside_rows,
 	    join },
 	{ "keygen", "NAME", "make an agent's key here, and the request for its certificate",
@@ -232,6 +234,8 @@ static const struct program_command commands[] = {
 	{ "forward", "LISTEN tls://NAME[:PORT]",
 	    "take plain clients of this host to a public name, with a client certificate",
 	    forward_command_options, forward },
+	{ "import-ngrok", "FILE", "make a configuration out of one of ngrok's agent",
+	    import_ngrok_options, import_ngrok_run },
 	{ "tls", "UPSTREAM", "serve one endpoint from the command line", oneshot_options, tls },
 	{ 0 },
 };

@@ -123,6 +123,7 @@ static const struct program_command commands[] = {
 	{ "run", "", "route connections until told to stop", run_options, run },
 	{ "check", "", "check the configuration and all its files, and say what is wrong",
 	    config_options, check },
+	{ "init", "NAME", "write a first configuration", relay_init_options, relay_init_run },
 	{ "join", "", "make this host's relay out of the line of an invitation", join_rows, join },
 	{ "status", "", "ask the running relay how it is", status_options, ask },
 	{ "agents", "", "which agents are connected", agents_options, ask },

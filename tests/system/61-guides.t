@@ -89,6 +89,21 @@ def the_vendors_way_leads_in_and_ends_when_it_is_taken_back(scene):
 
 
 @test
+def from_ngrok(scene):
+	theirs, = blocks("from-ngrok", "ngrok")
+	where = f"{scene.dir}/guide"
+	os.makedirs(where)
+	with open(f"{where}/ngrok.yml", "w") as file:
+		file.write(theirs)
+	run_all(scene, blocks("from-ngrok", "sh"))
+	ours, = blocks("from-ngrok", "yaml")
+	etc = place(scene, usual())
+	hold(scene, "agent", ours, etc)
+	with open(f"{where}/agent.yml") as file:
+		hold(scene, "agent", file.read(), etc)
+
+
+@test
 def from_frp(scene):
 	run_all(scene, blocks("from-frp", "sh"))
 	ours, = blocks("from-frp", "yaml")
