@@ -1,4 +1,4 @@
-/* libyaml's document, without libyaml's names. */
+/* The tree is a document of libyaml; nobody else need know that library for it. */
 #include "base/conf_tree.h"
 
 #include <stdio.h>
