@@ -1,7 +1,7 @@
 /*
  * `valise-agent import-ngrok FILE`: makes a configuration of ours out of one of ngrok's agent, version
- * 2 or 3, on standard output or in a file that is not there yet.  Whatever could not be carried over is named on
- * standard error, file:line:column and key, with the reason or with what is to be filled in.
+ * 2 or 3, on standard output or in a file that is not there yet.  Whatever could not be carried over is
+ * named on standard error, file:line:column and key, with the reason or with what is to be filled in.
  */
 #ifndef AGENT_IMPORT_NGROK_H
 #define AGENT_IMPORT_NGROK_H
