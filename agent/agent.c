@@ -1,6 +1,8 @@
 /*
  * The life of the agent: start, signals, ticks, drain, stop.
  */
+#include "agent/live_block.h"
+#include "agent/metrics.h"
 #include "agent/agent.h"
 
 #include <assert.h>
@@ -75,6 +77,43 @@ struct agent {
 };
 
 /* ---- what people and the service manager see ---- */
+
+static json_t *
+status_of(const struct agent *agent)
+{
+	return agent_status(&(struct agent_status_sources){
+	    .since_s = agent->since_s,
+	    .state = agent->state == SERVING ? "running" : "draining",
+	    .settings = &agent->live.settings,
+	    .links = &agent->live.links,
+	    .forwards = agent->live.forwards,
+	    .probes = agent->live.probes,
+	    .acme = agent->live.acme,
+	    .faults = &agent->live.faults,
+	    .renewal = agent->live.renew.renewal,
+	    .crl_refresh = agent->live.crl_refresh,
+	    .context = &agent->live.context,
+	});
+}
+
+/* Where a person looks on. */
+static void
+show_block(const struct agent *agent)
+{
+	unsigned columns = agent->live.settings.log.format == LOG_JSON ? 0 : log_columns();
+	struct shares_load loads[AGENT_LOADS];
+	struct agent_metrics_sums sums;
+	char text[LOG_FOOTER];
+	json_t *status;
+
+	if (columns == 0)
+		return;
+	status = status_of(agent);
+	agent_workers_sum(agent->live.context.workers, &sums, loads);
+	live_block_text(text, columns, status, sums.flows);
+	log_footer(text);
+	json_decref(status);
+}
 
 static uint64_t
 flow_count(const struct agent *agent)
@@ -320,6 +359,7 @@ on_tick(void *arg)
 	forwards_keep_revoked(agent->live.forwards);
 	if (memory_has_ebbed(&agent->flows, agent_workers_flow_count(agent->live.context.workers)))
 		memory_give_back();
+	show_block(agent);
 	relay_links_move_over(&agent->live.links, clock_wall_s());
 	if (agent->tick_count % JUDGE_TICKS == 0)
 		relay_links_judge_again(&agent->live.links, clock_wall_s());
@@ -331,23 +371,8 @@ on_tick(void *arg)
 static void
 on_status(void *arg, struct admin_question *question, const json_t *document)
 {
-	const struct agent *agent = arg;
-
 	(void)document;
-	admin_answer(question,
-	    agent_status(&(struct agent_status_sources){
-		.since_s = agent->since_s,
-		.state = agent->state == SERVING ? "running" : "draining",
-		.settings = &agent->live.settings,
-		.links = &agent->live.links,
-		.forwards = agent->live.forwards,
-		.probes = agent->live.probes,
-		.acme = agent->live.acme,
-		.faults = &agent->live.faults,
-		.renewal = agent->live.renew.renewal,
-		.crl_refresh = agent->live.crl_refresh,
-		.context = &agent->live.context,
-	    }));
+	admin_answer(question, status_of(arg));
 }
 
 /* Who asks by the admin socket. */

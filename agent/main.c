@@ -89,6 +89,7 @@ serve(struct agent_settings *settings, const char *path, bool once)
 	log_start();
 	code = agent_run(&(struct agent_options){
 	    .settings = settings, .config_path = path, .once = once, .processes = &processes });
+	log_footer("");
 	log_stop();
 	processes_end(&processes);
 	return code;

@@ -34,11 +34,11 @@ describe_relays(const struct relay_links *links, const struct relay_paths *paths
 		path = relay_paths_find(paths, link.target);
 		proxy = path ? egress_proxy(path->egress) : NULL;
 		json_array_append_new(relays,
-		    json_pack("{s:s, s:o?, s:s, s:s, s:I, s:s?, s:o?, s:s*}", "relay", link.target,
-			"name", admin_text(link.relay), "state", link.state, "since",
+		    json_pack("{s:s, s:o?, s:s, s:s, s:I, s:I, s:s?, s:o?, s:s*}", "relay",
+			link.target, "name", admin_text(link.relay), "state", link.state, "since",
 			time_text(link.since_s, since), "endpoints", (json_int_t)link.endpoints,
-			"code", link.code, "error", admin_text(link.error), "proxy",
-			proxy ? proxy->url : NULL));
+			"rtt_us", (json_int_t)link.rtt_us, "code", link.code, "error",
+			admin_text(link.error), "proxy", proxy ? proxy->url : NULL));
 	}
 	return relays;
 }

@@ -140,6 +140,16 @@ bool log_start(void);
  * or dropped when the second was not enough. Harmless without log_start(). */
 void log_stop(void);
 
+/*
+ * Lines that stay under the log where it is a terminal, each with its '\n' and none longer than a row: the
+ * writer takes them away before it writes and puts them back behind it.  Copied; "" takes them away.  Does
+ * nothing without the writer or a terminal.
+ */
+enum { LOG_FOOTER = 2048 };
+void log_footer(const char *text);
+/* The columns of the terminal that the log goes to; 0: it is none that can be drawn on. */
+unsigned log_columns(void);
+
 /* Lines that nobody got, since the start: for which the ring had no room, audit events apart, and which were
  * suppressed, as far as that has been told. */
 struct log_lost {

@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/log_private.h"
@@ -62,10 +63,12 @@ static struct log_thread {
 	pthread_t thread;
 	enum mode mode;
 	bool is_stopping, is_over;
-	bool has_written;     /* since it rested */
-	bool is_resting;      /* until its time is over; what is urgent wakes it */
-	bool is_idle;         /* whoever has a line wakes it */
-	size_t first, used;   /* in the ring */
+	bool has_written;   /* since it rested */
+	bool is_resting;    /* until its time is over; what is urgent wakes it */
+	bool is_idle;       /* whoever has a line wakes it */
+	size_t first, used; /* in the ring */
+	atomic_bool has_new_footer;
+	char footer[LOG_FOOTER];
 	struct losses losses; /* not told yet */
 	uint64_t tell_ms;     /* not before */
 	uint64_t limit_ms;    /* when windows of the limit are looked at next */
@@ -82,6 +85,8 @@ static atomic_int writer_tid;
 static _Atomic uint64_t dropped, dropped_audit, suppressed_lines;
 /* What was written last is the beginning of a line. */
 static atomic_bool is_torn;
+/* Of the footer, as it stands on the terminal; the writer's own. */
+static unsigned footer_rows;
 
 /* This is not the time of base/clock, which tests may stop: the kernel is told to wait until
  * then. */
@@ -136,6 +141,52 @@ write_out(const char *text, size_t bytes)
 	done = write_bytes(text, bytes);
 	atomic_store(&is_torn, done > 0 && text[done - 1] != '\n');
 	return done;
+}
+
+/* ---- what stays under the lines ---- */
+
+unsigned
+log_columns(void)
+{
+	const char *terminal = getenv("TERM");
+	struct winsize size;
+
+	if (!terminal || strcmp(terminal, "dumb") == 0 || !isatty(STDERR_FILENO) ||
+	    ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0)
+		return 0;
+	return size.ws_col;
+}
+
+static void
+take_footer_away(void)
+{
+	char text[32];
+	int bytes;
+
+	if (footer_rows == 0)
+		return;
+	bytes = snprintf(text, sizeof text, "\r\033[%uA\033[J", footer_rows);
+	write_bytes(text, (size_t)bytes);
+	footer_rows = 0;
+}
+
+/* It is put back when there is nothing more to write. */
+static size_t
+write_above_footer(const struct log_line *line)
+{
+	if (footer_rows > 0) {
+		take_footer_away();
+		writer.has_new_footer = true;
+	}
+	return write_out(line->text, line->bytes);
+}
+
+static void
+put_footer(const char *footer)
+{
+	write_bytes(footer, strlen(footer));
+	for (; (footer = strchr(footer, '\n')); footer++)
+		footer_rows++;
 }
 
 /* ---- the ring, under the lock ---- */
@@ -285,13 +336,26 @@ write_lines(struct log_line *out)
 
 	copy_lines(out);
 	pthread_mutex_unlock(&writer.lock);
-	done = write_out(out->text, out->bytes);
+	done = write_above_footer(out);
 	pthread_mutex_lock(&writer.lock);
 	writer.has_written = true;
 	writer.retry_ms = 0;
 	drop_lines(done);
 	if (done < out->bytes)
 		note_failure();
+}
+
+static void
+show_footer(void)
+{
+	char footer[LOG_FOOTER];
+
+	memcpy(footer, writer.footer, sizeof footer);
+	writer.has_new_footer = false;
+	pthread_mutex_unlock(&writer.lock);
+	take_footer_away();
+	put_footer(footer);
+	pthread_mutex_lock(&writer.lock);
 }
 
 static void
@@ -307,7 +371,7 @@ tell_losses(struct log_line *out)
 	    "nobody reads the log fast enough, or its disk is full",
 	    (const struct log_field[]){ log_u64("lines", losses.lines + losses.audit_lines),
 		log_u64("audit_lines", losses.audit_lines), { 0 } });
-	is_written = write_out(out->text, out->bytes) == out->bytes;
+	is_written = write_above_footer(out) == out->bytes;
 	pthread_mutex_lock(&writer.lock);
 	if (!is_written)
 		add_losses(&losses);
@@ -376,7 +440,8 @@ run(void *unused)
 
 	atomic_store(&writer_tid, gettid());
 	pthread_mutex_lock(&writer.lock);
-	while (!writer.is_stopping || writer.used > 0 || (has_losses() && !was_told)) {
+	while (!writer.is_stopping || writer.used > 0 || writer.has_new_footer ||
+	    (has_losses() && !was_told)) {
 		bool is_last = writer.is_stopping && writer.used == 0;
 
 		if (has_losses() && (is_last || now_ms() >= writer.tell_ms)) {
@@ -388,6 +453,8 @@ run(void *unused)
 			wait_for_room();
 		} else if (writer.used > 0) {
 			write_lines(&out);
+		} else if (writer.has_new_footer) {
+			show_footer();
 		} else if (writer.has_written) {
 			rest();
 		} else {
@@ -559,6 +626,22 @@ log_put(const char *text, size_t bytes, bool is_audit)
 	/* Nobody is left to be told when standard error is gone. */
 	if (mode == DIRECT)
 		write_out(text, bytes);
+}
+
+void
+log_footer(const char *text)
+{
+	bool wakes = false;
+
+	pthread_mutex_lock(&writer.lock);
+	if (writer.mode == RUNNING && log_columns() > 0 && strcmp(writer.footer, text) != 0) {
+		snprintf(writer.footer, sizeof writer.footer, "%s", text);
+		writer.has_new_footer = wakes = true;
+		writer.is_idle = writer.is_resting = false;
+	}
+	pthread_mutex_unlock(&writer.lock);
+	if (wakes)
+		pthread_cond_signal(&writer.work);
 }
 
 void
