@@ -19,6 +19,7 @@
 #include "agent/endpoint_health.h"
 #include "agent/metrics_web.h"
 #include "agent/listing.h"
+#include "agent/page_view.h"
 #include "agent/relay_path.h"
 #include "agent/relay_session.h"
 #include "agent/renew.h"
@@ -659,6 +660,7 @@ tear_down(struct agent *agent)
 
 	admin_free(agent->admin);
 	web_stop(agent->web.web);
+	agent_page_view_free(agent->web.page);
 	agent_reload_stop(&agent->live);
 	agent_renew_stop(&agent->live.renew);
 	endpoint_health_free(agent->live.health);

@@ -7,7 +7,9 @@
 #include <sysexits.h>
 #include "agent/endpoint_table.h"
 #include "agent/metrics_snapshot.h"
+#include "agent/page_view.h"
 #include "agent/reload.h"
+#include "base/page.h"
 #include "base/ready.h"
 #include "base/upstream_group.h"
 #include "base/web_health.h"
@@ -104,6 +106,8 @@ answer_metrics(struct web_question *question, void *arg)
 }
 
 static const struct web_path paths[] = {
+	{ "/", WEB_HTTP, .file = &page_file },
+	{ "/events", WEB_HTTP, .is_stream = true },
 	{ "/healthz", WEB_HTTP | WEB_HEALTH, .answer = answer_live },
 	{ "/readyz", WEB_HTTP | WEB_HEALTH, .answer = answer_ready },
 	{ "/metrics", WEB_HTTP | WEB_HEALTH, .answer = answer_metrics },
@@ -127,25 +131,46 @@ listen_at(struct web *web, enum web_place place, const char *where, char error[W
 	return EX_UNAVAILABLE;
 }
 
-int
-agent_web_open(struct agent_web *web, const struct agent_live *live, char error[WEB_ERROR])
+/* Somebody has opened the page. */
+static void
+on_reader(void *arg)
 {
-	const struct web_settings *settings = &live->settings.web;
+	const struct agent_web *web = arg;
+
+	agent_page_view_show(web->page);
+}
+
+static bool
+make_web(struct agent_web *web)
+{
+	const struct web_settings *settings = &web->live->settings.web;
 	const struct web_options options = {
-		.main = live->context.loop,
+		.main = web->live->context.loop,
 		.paths = paths,
 		.hosts = &settings->http_hosts,
 		.take = take,
 		.free_snapshot = agent_snapshot_free,
+		.on_reader = on_reader,
 		.arg = web,
 	};
+
+	web->web = web_new(&options);
+	if (web->web && settings->http)
+		web->page = agent_page_view_new(&(struct agent_page_options){
+		    .live = web->live, .web = web->web, .since_s = web->since_s });
+	return web->web && (web->page || !settings->http);
+}
+
+int
+agent_web_open(struct agent_web *web, const struct agent_live *live, char error[WEB_ERROR])
+{
+	const struct web_settings *settings = &live->settings.web;
 	int code;
 
 	web->live = live;
 	if (!settings->http && !settings->health)
 		return 0;
-	web->web = web_new(&options);
-	if (!web->web) {
+	if (!make_web(web)) {
 		snprintf(error, WEB_ERROR, "memory is short");
 		return EX_OSERR;
 	}

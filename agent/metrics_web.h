@@ -11,10 +11,12 @@
 #include "base/web.h"
 
 struct agent_live;
+struct agent_page_view;
 
 /* Embedded in the agent; {0} serves nothing. */
 struct agent_web {
-	struct web *web; /* NULL: nothing is served */
+	struct web *web;              /* NULL: nothing is served */
+	struct agent_page_view *page; /* NULL: there is no page */
 	struct agent_session_metrics sessions;
 	const struct agent_live *live;
 	int64_t since_s;

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include "base/page.h"
 #include "base/ready.h"
 #include "base/web.h"
 #include "base/web_health.h"
 #include "relay/metrics_snapshot.h"
+#include "relay/page_view.h"
 #include "relay/relay_private.h"
 #include "relay/route.h"
 #include "relay/rules.h"
@@ -72,6 +74,8 @@ answer_live(struct web_question *question, void *snapshot)
 }
 
 static const struct web_path paths[] = {
+	{ "/", WEB_HTTP, .file = &page_file },
+	{ "/events", WEB_HTTP, .is_stream = true },
 	{ "/healthz", WEB_HTTP | WEB_HEALTH, .answer = answer_live },
 	{ "/readyz", WEB_HTTP | WEB_HEALTH, .answer = answer_ready },
 	{ "/metrics", WEB_HTTP | WEB_HEALTH, .answer = answer_metrics },
@@ -105,8 +109,17 @@ listen_at(struct relay *relay, enum web_place place, const char *where)
 	return relay_fail(EX_UNAVAILABLE, error);
 }
 
-int
-relay_web_open(struct relay *relay)
+/* Somebody has opened the page. */
+static void
+on_reader(void *arg)
+{
+	const struct relay *relay = arg;
+
+	page_view_show(relay->page);
+}
+
+static bool
+make_web(struct relay *relay)
 {
 	const struct web_settings *settings = &relay->reload.rules->settings.web;
 	const struct web_options options = {
@@ -115,14 +128,25 @@ relay_web_open(struct relay *relay)
 		.hosts = &settings->http_hosts,
 		.take = relay_snapshot_take,
 		.free_snapshot = relay_snapshot_free,
+		.on_reader = on_reader,
 		.arg = relay,
 	};
+
+	relay->web = web_new(&options);
+	if (relay->web && settings->http)
+		relay->page = page_view_new(relay, relay->web);
+	return relay->web && (relay->page || !settings->http);
+}
+
+int
+relay_web_open(struct relay *relay)
+{
+	const struct web_settings *settings = &relay->reload.rules->settings.web;
 	int code;
 
 	if (!settings->http && !settings->health)
 		return EX_OK;
-	relay->web = web_new(&options);
-	if (!relay->web)
+	if (!make_web(relay))
 		return relay_fail(EX_OSERR, "memory is short");
 	code = listen_at(relay, WEB_HTTP, settings->http);
 	return code != EX_OK ? code : listen_at(relay, WEB_HEALTH, settings->health);

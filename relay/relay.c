@@ -307,12 +307,12 @@ watch_signals(struct relay *relay)
 
 /* ---- what the operator asks ---- */
 
-static const char *
-word_of(enum relay_state state)
+const char *
+relay_state_word(const struct relay *relay)
 {
-	return state == RELAY_SERVING     ? "running"
-	    : state == RELAY_HANDING_OVER ? "handing-over"
-					  : "draining";
+	return relay->state == RELAY_SERVING     ? "running"
+	    : relay->state == RELAY_HANDING_OVER ? "handing-over"
+						 : "draining";
 }
 
 static void
@@ -322,7 +322,7 @@ on_status(void *arg, struct admin_question *question, const json_t *document)
 
 	(void)document;
 	status_answer(question, &relay->shared, relay->reload.rules, relay->since_s,
-	    word_of(relay->state), &relay->reload.faults, relay->reload.crl_refresh,
+	    relay_state_word(relay), &relay->reload.faults, relay->reload.crl_refresh,
 	    relay->reload.renew.renewal);
 }
 

@@ -17,6 +17,7 @@
 
 struct fetcher;
 struct processes;
+struct page_view;
 struct takeover;
 struct web;
 
@@ -44,8 +45,9 @@ struct relay {
 	struct shared shared;
 	struct reload reload; /* the configuration in force */
 	struct fetcher *fetcher;
-	struct admin *admin; /* NULL: nobody can ask */
-	struct web *web;     /* NULL: nothing is served by HTTP */
+	struct admin *admin;    /* NULL: nobody can ask */
+	struct web *web;        /* NULL: nothing is served by HTTP */
+	struct page_view *page; /* NULL: there is no page */
 	struct admin_group admin_group;
 	struct listings listings;
 	int64_t since_s;
@@ -68,6 +70,8 @@ struct relay {
 
 /* relay.c; the only writer of ->state. */
 void relay_move(struct relay *, enum relay_state);
+/* As `status` has it: "running", "handing-over" or "draining". */
+const char *relay_state_word(const struct relay *);
 void relay_drain(struct relay *);
 void relay_stop(struct relay *);
 /* Tells the service manager and the log that clients and agents can come. */

@@ -17,6 +17,7 @@
 #include "relay/handover.h"
 #include "relay/known_names.h"
 #include "relay/metrics_web.h"
+#include "relay/page_view.h"
 #include "relay/relay.h"
 #include "relay/relay_private.h"
 #include "relay/route.h"
@@ -267,6 +268,7 @@ relay_close(struct relay *relay)
 
 	admin_free(relay->admin);
 	web_stop(relay->web);
+	page_view_free(relay->page);
 	handover_stop(shared->handover);
 	takeover_free(relay->takeover);
 	route_health_free(relay->reload.health);

@@ -57,8 +57,8 @@ class Session:
 	def send(self, *frames):
 		self.stream.sendall(b"".join(frames))
 
-	def hello(self, oldest=1, newest=2, *, features=0, facts=b"", instance=None, start=None):
-		self.send(frame(HELLO, bytes([oldest, newest]) + struct.pack(">I", features) + text8("raw 1") +
+	def hello(self, oldest=1, newest=2, *, features=0, facts=b"", instance=None, start=None, software="raw 1"):
+		self.send(frame(HELLO, bytes([oldest, newest]) + struct.pack(">I", features) + text8(software) +
 			(instance or os.urandom(16)) + (start or os.urandom(8)) + text8("") + struct.pack(">IB", 0, 0) + facts))
 
 	def _take(self, count):
