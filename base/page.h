@@ -7,6 +7,8 @@
  *
  *	view        which parts there are beside it; who, since when, what needs attention, numbers and the
  *	            last five minutes of them
+ *	agents      relay: who is connected, and ...
+ *	names       ... what is routed
  *	endpoints   agent: what it serves, and whose key answers there
  *	events      both: the last events (base/log_recent.h)
  *
@@ -44,7 +46,8 @@ struct page_part {
 enum {
 	PAGE_ROWS_MOST = 1000,
 	PAGE_VIEW_BYTES = 40 * 1024,
-	PAGE_PEERS_BYTES = 96 * 1024,
+	PAGE_PEERS_BYTES = 96 * 1024, /* agents, endpoints */
+	PAGE_NAMES_BYTES = 64 * 1024,
 	PAGE_EVENTS_BYTES = 36 * 1024,
 };
 

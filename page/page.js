@@ -375,11 +375,38 @@ let view = null;
 const RELAY = {
 	role: "relay",
 	tiles: ["flows", "opened", "traffic", "refused", "rtt"],
-	left: {},
-	facts: v => [`running ${span(now() - v.since)}`, plural(v.workers, "worker"), `version ${v.version}`,
-		v.name ? `it holds the key of ${v.name} and of no endpoint` : "it holds no key"],
+	left: {
+		agents: { title: "Agents", ages: true,
+			empty: "No agent is connected.",
+			filter: row => row.agent + " " + row.address + " " + (row.region || ""),
+			columns: [
+				{ head: "Agent", className: "name", sort: row => row.agent,
+					cell: row => row.state === "up" ? [["", row.agent]] : [["", row.agent], ["sub warning", row.state]] },
+				{ head: "From", className: aside + "from", cell: row => row.address },
+				{ head: "Region", className: aside + short, cell: row => row.region || "" },
+				{ head: "Up", className: aside + short + " span", sort: row => row.since, cell: row => span(now() - row.since),
+					title: row => "since " + iso(row.since) },
+				{ head: "Names", className: number, sort: row => row.endpoints, descends: true, cell: row => grouped(row.endpoints) },
+				{ head: "Flows", className: number, sort: row => row.flows, descends: true, cell: row => grouped(row.flows) },
+				{ head: "Parked", className: aside + number, sort: row => row.parked, descends: true, cell: row => grouped(row.parked) },
+				{ head: "RTT", className: number, sort: row => row.rtt_us || 0, descends: true, cell: row => joined(micros(row.rtt_us)) },
+			] },
+		names: { title: "Names",
+			empty: "No name is served.",
+			said: () => "This relay holds no key of these names: their TLS ends at the agent or the upstream. " +
+				(view.name ? `The one key that it has is for ${view.name}.` : "It has no key at all."),
+			filter: row => row.name + " " + row.by,
+			columns: [
+				{ head: "Name", className: "name", sort: row => row.name, cell: row => row.name },
+				{ head: "Served by", className: aside, sort: row => row.by, cell: row => row.by },
+				{ head: "Agents", className: aside + number, sort: row => row.agents, descends: true, cell: row => row.agents > 0 ? grouped(row.agents) : "" },
+				{ head: "Flows", className: number, sort: row => row.flows, descends: true, cell: row => grouped(row.flows) },
+				{ head: "State", className: short, sort: row => row.state, cell: row => [[row.level || "", row.state]] },
+			] },
+	},
+	facts: v => [`running ${span(now() - v.since)}`, plural(v.workers, "worker"), `version ${v.version}`],
 	well: v => v.counts.sessions > 0 || v.counts.static > 0
-		? `${plural(v.counts.sessions, "session")} of agents and ${plural(v.counts.static, "static route")} serve clients.`
+		? `${plural(v.counts.sessions, "agent")} and ${plural(v.counts.static, "static route")} serve ${plural(panels.names.total ?? panels.names.rows.length, "name")}.`
 		: "Ready; no agent is connected and no static route is configured.",
 };
 
@@ -470,7 +497,7 @@ function build(v) {
 		if (v[key] || v.parts.includes(key))
 			panels[key] = new Panel($("left"), spec);
 	panels.events = new Panel($("below"), EVENTS);
-	panels.certificates = new Panel($($("left").firstChild ? "right" : "left"), CERTIFICATES);
+	panels.certificates = new Panel($("right"), CERTIFICATES);
 	panels.limits = new Panel($("right"), LIMITS);
 	panels.refusals = new Panel($("right"), shape === AGENT ? ENDS : REFUSALS);
 	dress($("pause"), "");
@@ -524,8 +551,13 @@ function showView(v) {
 	mark(state, (count ? `(${count}) ` : "") + `${shape.role} ${v.name || ""} – Valise`);
 }
 
+/* Rows of many columns come as lists, which are shorter. */
+const named = d => d.rows.map(row => Object.fromEntries(d.columns.map((key, i) => [key, row[i]])));
+
 const HANDLERS = {
 	view: showView,
+	agents: d => panels.agents.show(named(d), d.total),
+	names: d => panels.names.show(named(d), d.total),
 	endpoints: d => panels.endpoints.show(d.rows, d.total),
 	events: d => panels.events.show(d.rows, d.rows.length),
 };

@@ -12,6 +12,7 @@
 #include "enrol/attention.h"
 #include "pki/trust.h"
 #include "relay/metrics_snapshot.h"
+#include "relay/page_tables.h"
 #include "relay/relay_private.h"
 #include "relay/route.h"
 #include "relay/rules.h"
@@ -41,6 +42,7 @@ struct page_view {
 	struct page_endings endings;
 	struct page_part view;
 	struct page_events events;
+	struct page_tables *tables;
 };
 
 /* ---- numbers ---- */
@@ -199,8 +201,8 @@ describe_view(struct page_view *view)
 	endings = describe_endings(view, attention);
 	limits = describe_limits(relay, attention);
 	return json_pack(
-	    "{s:s, s:[s], s:s, s:s?, s:s, s:I, s:I, s:i, s:o?, s:o?, s:o?, s:o?, s:o?, s:o?}",
-	    "program", "valise-relay", "parts", "events", "version", VALISE_VERSION, "name",
+	    "{s:s, s:[s, s, s], s:s, s:s?, s:s, s:I, s:I, s:i, s:o?, s:o?, s:o?, s:o?, s:o?, s:o?}",
+	    "program", "valise-relay", "parts", "agents", "names", "events", "version", VALISE_VERSION, "name",
 	    reload->rules->settings.connect_name, "state", relay_state_word(relay), "since",
 	    (json_int_t)relay->since_s, "now", (json_int_t)clock_wall_s(), "workers",
 	    (int)relay->shared.worker_count, "counts", describe_counts(relay), "history",
@@ -215,6 +217,7 @@ page_view_show(struct page_view *view)
 		return;
 	page_tell(&view->view, view->web, describe_view(view));
 	page_tell_events(&view->events, view->web);
+	page_tables_gather(view->tables);
 }
 
 static void
@@ -244,7 +247,11 @@ page_view_new(struct relay *relay, struct web *web)
 	timer_set(&view->tick, TICK_MS);
 	view->view = (struct page_part){ .word = "view", .most = PAGE_VIEW_BYTES };
 	view->events.part = (struct page_part){ .word = "events", .most = PAGE_EVENTS_BYTES };
-	return view;
+	view->tables = page_tables_new(relay, web);
+	if (view->tables)
+		return view;
+	page_view_free(view);
+	return NULL;
 }
 
 void
@@ -253,6 +260,7 @@ page_view_free(struct page_view *view)
 	if (!view)
 		return;
 	timer_clear(&view->tick);
+	page_tables_free(view->tables);
 	page_part_wipe(&view->view);
 	page_part_wipe(&view->events.part);
 	free(view);

@@ -56,6 +56,12 @@ class Events:
 		self.connection.close()
 
 
+def rows(document):
+	if "columns" not in document:
+		return document["rows"]
+	return [dict(zip(document["columns"], row)) for row in document["rows"]]
+
+
 def between(page, tag):
 	return re.search(f"<{tag}>(.*?)</{tag}>", page, re.S).group(1)
 
@@ -90,7 +96,10 @@ def the_relay_tells_who_is_connected_and_what_happens(scene):
 	check({"connect.certificate"} <= {one["what"] for one in view["certificates"]}, f"certificates: {view['certificates']}")
 	check({"flows", "sessions of agents"} <= {one["what"] for one in view["limits"]}, f"limits: {view['limits']}")
 	scene.agent(relay, [passthrough("app.example", scene.upstream(echo))], authority().agent("app", "app.example"))
-	events.until("view", lambda view: view["counts"]["sessions"] == 1)
+	agents = events.until("agents", lambda agents: agents["total"] == 1)
+	equal([(row["agent"], row["endpoints"]) for row in rows(agents)], [("app", 1)], "agents")
+	names = events.until("names", lambda names: names["total"] == 1)
+	equal([row["name"] for row in rows(names)], ["app.example"], "names")
 	alert_of(dial(relay.port, hello("nobody.example")))
 	view = events.until("view", lambda view: view["refusals"])
 	equal(view["refusals"], [{"what": "unknown-name", "recent": 1, "total": 1}], "refusals")
