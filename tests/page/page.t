@@ -19,7 +19,7 @@ from lib.upstream import server_context
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.abspath("build/page")
 LOOK = open(f"{HERE}/look.js").read()
-PHONE, DESK = (360, 780), (1440, 900)
+PHONE, TABLET, DESK = (360, 780), (768, 1000), (1440, 900)
 WATCH = """window.shifts = []; new PerformanceObserver(list => { for (const entry of list.getEntries())
 	/* A number that grows in its place is not a part that moves. */
 	if (!entry.hadRecentInput && entry.sources.some(s => s.node && s.node.nodeType === Node.ELEMENT_NODE))
@@ -110,7 +110,7 @@ def flow(scene, relay, name="static.example"):
 	return client
 
 
-@test_over(*[(size, scheme) for size in (PHONE, DESK) for scheme in ("light", "dark")])
+@test_over(*[(size, scheme) for size in (PHONE, DESK) for scheme in ("light", "dark")], (TABLET, "light"))
 def fits_and_can_be_read(scene, way):
 	size, scheme = way
 	relay, relay_port, agent_port = busy(scene)
