@@ -6,6 +6,7 @@
 
 #include "agent/settings.h"
 #include "agent/state.h"
+#include "base/admin.h"
 #include "base/ready.h"
 #include "base/socket.h"
 #include "base/start_check.h"
@@ -14,7 +15,12 @@ static int
 tell_directories(const struct agent_settings *settings)
 {
 	char error[START_CHECK_ERROR];
+	struct admin_group group;
 
+	if (!admin_group_find(&group, settings->admin_group, error)) {
+		fprintf(stderr, "%s\n", error);
+		return EX_CONFIG;
+	}
 	if ((!settings->state_dir ||
 		start_check_directory(settings->state_dir, "agent.state_dir", error)) &&
 	    (!settings->admin_socket ||

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 #include "base/address.h"
+#include "base/admin.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/ready.h"
@@ -247,7 +248,12 @@ static int
 tell_directories(const struct settings *settings)
 {
 	char error[START_CHECK_ERROR];
+	struct admin_group group;
 
+	if (!admin_group_find(&group, settings->admin_group, error)) {
+		fprintf(stderr, "%s\n", error);
+		return EX_CONFIG;
+	}
 	if (start_check_directory(settings->state_dir, "state_dir", error) &&
 	    (!settings->admin_socket ||
 		start_check_socket(settings->admin_socket, "admin.socket", error)))

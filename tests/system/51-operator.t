@@ -348,8 +348,9 @@ def a_group_that_cannot_be_given_the_socket_ends_the_start(scene):
 	for settings, status, why in (({"socket": f"{scene.dir}/a.sock", "group": "no-such-group"}, 78, "no group no-such-group"),
 			({"socket": f"{scene.dir}/a.sock", "group": "a b"}, 78, "cannot be a group")):
 		relay = scene.relay(start=False, admin=settings)
-		done = subprocess.run([relay.program, "run", "-c", relay.config_path], capture_output=True, text=True, timeout=30)
-		check(done.returncode == status and why in done.stderr, f"{done.returncode} {done.stderr}")
+		for word in "check", "run":
+			done = subprocess.run([relay.program, word, "-c", relay.config_path], capture_output=True, text=True, timeout=30)
+			check(done.returncode == status and why in done.stderr, f"{word}: {done.returncode} {done.stderr}")
 	relay = scene.relay(start=False)
 	relay.write({**relay.settings, "admin": {"group": "root"}})
 	done = subprocess.run([relay.program, "check", "-c", relay.config_path], capture_output=True, text=True, timeout=30)
