@@ -41,8 +41,10 @@ static const struct program_option run_options[RUN_OPTIONS + 1] = {
 	[RUN_ONCE] = OPTION("once", NULL, "exit 77 at the first refusal for good"),
 	[RUN_CONFIG] = CONFIG_OPTION,
 };
-enum check_option { CHECK_CLIENT, CHECK_ENDPOINT, CHECK_CONFIG, CHECK_OPTIONS };
+enum check_option { CHECK_CONNECT, CHECK_CLIENT, CHECK_ENDPOINT, CHECK_CONFIG, CHECK_OPTIONS };
 static const struct program_option check_options[CHECK_OPTIONS + 1] = {
+	[CHECK_CONNECT] = OPTION(
+	    "connect", NULL, "go on to each relay, and see what it says to this agent"),
 	[CHECK_CLIENT] = { "client", 0, "FILE",
 	    "say whether a client with this certificate would be let in, and why", "endpoint",
 	    false, false },
@@ -69,7 +71,7 @@ static const struct program_option flows_options[] = { OPTION("sort", AGENT_FLOW
 static const char *
 or_default(const char *config)
 {
-	return config ? config : paths_agent_config;
+	return config ? config : paths_usual_agent_config();
 }
 
 static int
@@ -113,6 +115,19 @@ run(const struct program_command *command, int count, char **arguments)
 	return code;
 }
 
+/* Not where a start would fail already. */
+static int
+check_and_connect(const char *config)
+{
+	int code = agent_check_run(config), found;
+
+	if (code >= EX__BASE)
+		return code;
+	found = diagnose_run(
+	    &(struct diagnose_options){ .config_path = config, .only_relays = true });
+	return found != EX_OK ? found : code;
+}
+
 static int
 check(const struct program_command *command, int count, char **arguments)
 {
@@ -121,8 +136,12 @@ check(const struct program_command *command, int count, char **arguments)
 
 	if (code != EX_OK)
 		return code;
+	if (values[CHECK_CONNECT] && values[CHECK_CLIENT])
+		return program_usage("--connect does not go with --client");
 	if (!tls_start())
 		return EX_SOFTWARE;
+	if (values[CHECK_CONNECT])
+		return check_and_connect(or_default(values[CHECK_CONFIG]));
 	if (values[CHECK_CLIENT])
 		return agent_check_client(
 		    or_default(values[CHECK_CONFIG]), values[CHECK_CLIENT], values[CHECK_ENDPOINT]);
@@ -155,7 +174,7 @@ ask(const struct program_command *command, int count, char **arguments)
 	static const struct admin_program program = { "valise-agent", agent_settings_admin_rows };
 
 	return admin_command_run(
-	    &program, paths_agent_config, agent_view_of(command->word), command, count, arguments);
+	    &program, paths_usual_agent_config(), agent_view_of(command->word), command, count, arguments);
 }
 
 /* ---- those that read their command lines themselves ---- */

@@ -229,7 +229,7 @@ leave_rest(struct agent_settings *settings)
 static int
 read_identity(struct agent_settings *settings, const char *values[OPTIONS])
 {
-	const char *path = values[CONFIG] ? values[CONFIG] : paths_agent_config;
+	const char *path = values[CONFIG] ? values[CONFIG] : paths_usual_agent_config();
 	int code;
 
 	if (access(path, F_OK) < 0)

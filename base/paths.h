@@ -11,6 +11,9 @@ extern const char paths_sysconfdir[];
 
 /* The configurations, unless -c names another. */
 extern const char paths_relay_config[], paths_agent_config[], paths_pki_config[];
+/* The same, or what VALISE_RELAY_CONFIG and VALISE_AGENT_CONFIG of the environment name instead. */
+const char *paths_usual_relay_config(void);
+const char *paths_usual_agent_config(void);
 /* What --help says behind -c FILE. */
 extern const char paths_relay_config_help[], paths_agent_config_help[];
 

@@ -88,7 +88,7 @@ run(const struct program_command *command, int count, char **arguments)
 		return code;
 	if (!tls_start())
 		return EX_SOFTWARE;
-	return serve(values[RUN_CONFIG] ? values[RUN_CONFIG] : paths_relay_config,
+	return serve(values[RUN_CONFIG] ? values[RUN_CONFIG] : paths_usual_relay_config(),
 	    values[RUN_TAKEOVER] != NULL);
 }
 
@@ -100,7 +100,7 @@ check(const struct program_command *command, int count, char **arguments)
 
 	if (code != EX_OK)
 		return code;
-	return tls_start() ? check_run(config ? config : paths_relay_config) : EX_SOFTWARE;
+	return tls_start() ? check_run(config ? config : paths_usual_relay_config()) : EX_SOFTWARE;
 }
 
 static int
@@ -116,7 +116,7 @@ ask(const struct program_command *command, int count, char **arguments)
 	static const struct admin_program program = { "valise-relay", settings_admin_rows };
 
 	return admin_command_run(
-	    &program, paths_relay_config, relay_view_of(command->word), command, count, arguments);
+	    &program, paths_usual_relay_config(), relay_view_of(command->word), command, count, arguments);
 }
 
 static const struct program_command commands[] = {

@@ -186,6 +186,28 @@ def what_the_running_daemons_have_is_no_obstacle(scene):
 
 
 @test
+def a_check_goes_on_to_the_relays_when_it_is_told_to(scene):
+	relay = scene.relay()
+	agent = scene.agent(relay, [passthrough(NAME, "tcp://127.0.0.1:1"), passthrough("foreign.example", "tcp://127.0.0.1:1")],
+		authority().agent("messages", NAME, "*.acme.example"), start=False)
+	ask_relay = lambda: subprocess.run([*agent.argv[:1], "check", "--connect", *agent.argv[2:]], capture_output=True, text=True, timeout=60)
+	done = ask_relay()
+	equal(done.returncode, 1, done.stderr)
+	check(re.search(r"\[FAIL\] endpoint .*foreign\.example.*name-not-granted", done.stdout), done.stdout)
+	agent.settings["endpoints"].pop()
+	agent.write(agent.settings)
+	done = ask_relay()
+	equal(done.returncode, 0, done.stdout + done.stderr)
+	for step in ("dns", "tcp", "tls", "session", f"endpoint .*{NAME}"):
+		check(re.search(rf"\[ OK \] {step}", done.stdout), f"nothing of {step} in: {done.stdout}")
+	check("upstream" not in done.stdout, done.stdout)
+	relay.stop()
+	done = ask_relay()
+	equal(done.returncode, 1, done.stdout + done.stderr)
+	check("[FAIL] tcp" in done.stdout, done.stdout)
+
+
+@test
 def a_proxy_of_the_environment_is_told(scene):
 	for variable in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
 		judge(scene, variable, "agent", agent_text(scene), 0, [variable, "agent.proxy: environment"], {variable: "http://127.0.0.1:1"})
@@ -225,6 +247,18 @@ def a_port_to_which_only_the_unit_has_the_right_is_no_obstacle(scene):
 	status, out, err = run(*as_nobody, "check", "-c", path)
 	equal((status, err), (0, ""), out.decode())
 	check("CAP_NET_BIND_SERVICE" in out.decode() and "valise-relay.service gives it" in out.decode(), f"it is told: {out}")
+
+
+@test
+def the_configuration_itself_may_be_named_by_the_environment(scene):
+	for program, text in (("agent", agent_text(scene)), ("relay", relay_text(scene))):
+		path = f"{scene.dir}/named-{program}.yml"
+		with open(path, "w") as file:
+			file.write(text)
+		done = subprocess.run([PROGRAMS[program], "check"], capture_output=True, text=True, timeout=60,
+			env=dict(os.environ, **{f"VALISE_{program.upper()}_CONFIG": path}))
+		equal(done.returncode, 0, done.stderr)
+		check(path in done.stdout, done.stdout)
 
 
 @test
