@@ -43,8 +43,8 @@ static const struct program_option run_options[RUN_OPTIONS + 1] = {
 };
 enum check_option { CHECK_CONNECT, CHECK_CLIENT, CHECK_ENDPOINT, CHECK_CONFIG, CHECK_OPTIONS };
 static const struct program_option check_options[CHECK_OPTIONS + 1] = {
-	[CHECK_CONNECT] = OPTION(
-	    "connect", NULL, "go on to each relay, and see what it says to this agent"),
+	[CHECK_CONNECT] =
+	    OPTION("connect", NULL, "go on to each relay, and see what it says to this agent"),
 	[CHECK_CLIENT] = { "client", 0, "FILE",
 	    "say whether a client with this certificate would be let in, and why", "endpoint",
 	    false, false },
@@ -123,8 +123,8 @@ check_and_connect(const char *config)
 
 	if (code >= EX__BASE)
 		return code;
-	found = diagnose_run(
-	    &(struct diagnose_options){ .config_path = config, .only_relays = true });
+	found =
+	    diagnose_run(&(struct diagnose_options){ .config_path = config, .only_relays = true });
 	return found != EX_OK ? found : code;
 }
 
@@ -173,8 +173,8 @@ ask(const struct program_command *command, int count, char **arguments)
 {
 	static const struct admin_program program = { "valise-agent", agent_settings_admin_rows };
 
-	return admin_command_run(
-	    &program, paths_usual_agent_config(), agent_view_of(command->word), command, count, arguments);
+	return admin_command_run(&program, paths_usual_agent_config(), agent_view_of(command->word),
+	    command, count, arguments);
 }
 
 /* ---- those that read their command lines themselves ---- */
