@@ -277,7 +277,7 @@ class Panel {
 	}
 	countText(found) {
 		if (this.total === null)
-			return `${grouped(found)} of the first ${grouped(this.rows.length)}`;
+			return (found < this.rows.length ? grouped(found) + " of " : "") + `the first ${grouped(this.rows.length)}`;
 		if (found < this.total)
 			return `${grouped(found)} of ${grouped(this.total)}`;
 		return this.total > 0 ? grouped(this.total) : "";
