@@ -12,6 +12,7 @@ struct text_table {
 	unsigned columns;
 	bool is_right[TEXT_TABLE_COLUMNS];
 	unsigned widths[TEXT_TABLE_COLUMNS];
+	bool is_filled[TEXT_TABLE_COLUMNS]; /* below the title */
 	char **cells;
 	size_t count, room;
 };
@@ -61,8 +62,10 @@ text_table_add(struct text_table *table, const char *text)
 		table->cells =
 		    or_abort(reallocarray(table->cells, table->room, sizeof *table->cells));
 	}
-	if (text && *text)
+	if (text && *text) {
 		log_quote(cell, sizeof cell, text, (unsigned)strnlen(text, TEXT_TABLE_CELL));
+		table->is_filled[column] |= table->count >= table->columns;
+	}
 	width = (unsigned)strlen(cell);
 	if (width > table->widths[column])
 		table->widths[column] = width;
@@ -79,7 +82,9 @@ print_row(const struct text_table *table, size_t row, unsigned most, FILE *out)
 	for (unsigned i = 0; i < table->columns; i++) {
 		int width = (int)table->widths[i];
 
-		at += (size_t)snprintf(line + at, sizeof line - at, "%*s%*s", i > 0 ? GAP : 0, "",
+		if (!table->is_filled[i] && table->count > table->columns)
+			continue;
+		at += (size_t)snprintf(line + at, sizeof line - at, "%*s%*s", at > 0 ? GAP : 0, "",
 		    table->is_right[i] ? width : -width, table->cells[row * table->columns + i]);
 	}
 	if (most > 0 && at > most)

@@ -28,6 +28,7 @@ struct text_table_bounds {
 	unsigned width; /* of a line */
 	size_t lines;   /* with the titles, and with the one that says how many rows are left out */
 };
+/* A column in which no row below the titles has anything is left out, unless there are no rows. */
 void text_table_print(const struct text_table *, const struct text_table_bounds *, FILE *);
 
 #endif

@@ -48,6 +48,20 @@ a_column_is_as_wide_as_its_widest_cell(void **state)
 }
 
 static void
+a_column_with_nothing_in_it_is_left_out(void **state)
+{
+	static const char *const sparse[] = { "NAME", "BYTES", "PROXY", "STATE", "a", "", "", "up", "b", "7", "", "", NULL };
+
+	(void)state;
+	expect(sparse, 4, &(struct text_table_bounds){ 0 },
+	    "NAME  BYTES  STATE\n"
+	    "a         -  up\n"
+	    "b         7  -\n");
+	expect((const char *const[]){ "A", "B", NULL }, 2, &(struct text_table_bounds){ 0 }, "A  B\n");
+	expect((const char *const[]){ "A", "B", "", "x", NULL }, 2, &(struct text_table_bounds){ 0 }, "B\nx\n");
+}
+
+static void
 what_does_not_fit_is_left_out_and_counted(void **state)
 {
 	(void)state;
@@ -92,6 +106,7 @@ a_long_cell_is_cut(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_column_is_as_wide_as_its_widest_cell),
+	cmocka_unit_test(a_column_with_nothing_in_it_is_left_out),
 	cmocka_unit_test(what_does_not_fit_is_left_out_and_counted),
 	cmocka_unit_test(a_hostile_cell_moves_nothing),
 	cmocka_unit_test(a_long_cell_is_cut),
