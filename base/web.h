@@ -114,6 +114,9 @@ bool web_has_readers(const struct web *);
 enum web_place web_question_place(const struct web_question *);
 /* The value of ?NAME=VALUE, decoded; NULL: it is not there. */
 const char *web_question_value(const struct web_question *, const char *name);
+/* The first parameter that is none of these names (which end with NULL), or has no value; NULL: there is
+ * none. */
+const char *web_question_stray(const struct web_question *, const char *const *names);
 /* NULL: the request has none. */
 const char *web_question_header(const struct web_question *, const char *name);
 

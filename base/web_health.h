@@ -18,8 +18,8 @@ struct web_health {
 
 /* 200, or 503 where the loops do not turn. */
 void web_health_answer_live(struct web_question *, bool is_alive);
-/* 200, or 503 and one line for each thing that is missing; ?region= and ?name= are asked for, too.
- * `missing` says what is wrong with a name that is missing. */
+/* 200, or 503 and one line for each thing that is missing; ?region= and ?name= are asked for, too, and 400
+ * answers what else is asked so.  `missing` says what is wrong with a name that is missing. */
 void web_health_answer_ready(struct web_question *, const struct web_health *, const char *missing);
 
 #endif

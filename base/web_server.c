@@ -299,6 +299,34 @@ web_question_value(const struct web_question *question, const char *name)
 	return MHD_lookup_connection_value(question->mhd, MHD_GET_ARGUMENT_KIND, name);
 }
 
+struct stray {
+	const char *const *names;
+	const char *found;
+};
+
+static enum MHD_Result
+look_for_stray(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct stray *stray = arg;
+	bool is_known = false;
+
+	(void)kind;
+	for (size_t i = 0; stray->names[i] && value; i++)
+		is_known |= strcmp(stray->names[i], name) == 0;
+	if (!is_known)
+		stray->found = name;
+	return is_known ? MHD_YES : MHD_NO;
+}
+
+const char *
+web_question_stray(const struct web_question *question, const char *const *names)
+{
+	struct stray stray = { .names = names };
+
+	MHD_get_connection_values(question->mhd, MHD_GET_ARGUMENT_KIND, look_for_stray, &stray);
+	return stray.found;
+}
+
 const char *
 web_question_header(const struct web_question *question, const char *name)
 {

@@ -175,6 +175,9 @@ def readiness_is_told_in_words(scene):
 		equal(status, 503, text)
 		check("region 'us'" in text and "name 'no" in text, text)
 		equal(get(daemon.health, "/readyz?name=nobody.example")[0], 503, "a name that is not served")
+		for stray, query in (("regoin", "regoin=eu"), ("x", "region=eu&x=1"), ("region", "region"), ("n%20", f"n%20={NAME}")):
+			equal(get(daemon.health, f"/readyz?{query}"),
+				(400, f"'{stray.replace('%20', ' ')}' cannot be asked; ask ?region=REGION, ?name=NAME\n"), query)
 	equal(get(relay.health, f"/readyz?region=eu&name={NAME}")[0], 200, "its own region")
 	agent.stop()
 	until(lambda: get(relay.health, f"/readyz?name={NAME}")[0] == 503, 15, "nobody serves the name any more")
