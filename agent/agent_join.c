@@ -11,14 +11,15 @@
 #include "enrol/join.h"
 
 static void
-write_relay(FILE *out, const char *relay)
+write_relay(FILE *out, const struct join_facts *facts)
 {
-	if (relay)
-		fprintf(out, "  connect_url: [\"%s\"]\n", relay);
+	if (facts->relay)
+		fprintf(out, "  connect_url: [\"%s\"]\n", facts->relay);
 	else
-		fputs("  # Where the relay is; the invitation did not say it:\n"
-		      "  #connect_url: [connect.example.net:443]\n",
-		    out);
+		fprintf(out,
+		    "  # Where the relay is%s:\n"
+		    "  #connect_url: [connect.example.net:443]\n",
+		    facts->url ? "; the invitation did not say it" : "");
 }
 
 static void
@@ -40,7 +41,7 @@ write_identity(FILE *out, const struct join_facts *facts)
 {
 	const struct join_files *files = facts->files;
 
-	write_relay(out, facts->relay);
+	write_relay(out, facts);
 	join_write_row(out, "  connect_cas", files->paths[JOIN_PEER_CAS]);
 	if (facts->url)
 		join_write_row(out, "  connect_crl_url", facts->peer_crl_url);
@@ -56,21 +57,31 @@ write_identity(FILE *out, const struct join_facts *facts)
 		join_write_renew(out, facts);
 }
 
+/* Without a join there is no certificate yet whose names could be told. */
 static void
-write_endpoint(FILE *out, const struct cert_facts *certificate)
+write_names(FILE *out, const struct join_facts *facts)
+{
+	if (!facts->url) {
+		fputs("  # The agent's certificate has to cover each name.\n", out);
+		return;
+	}
+	fputs("  # Names that the certificate covers:", out);
+	for (size_t i = 0; i < facts->certificate->san_count; i++)
+		fprintf(out, " %s", facts->certificate->sans[i]);
+	putc('\n', out);
+}
+
+static void
+write_endpoint(FILE *out, const struct join_facts *facts)
 {
 	char url[512];
 
-	snprintf(url, sizeof url, "tls://%s", certificate->sans[0]);
+	snprintf(url, sizeof url, "tls://%s", facts->certificate->sans[0]);
 	fputs("\n"
-	      "endpoints:\n"
-	      "  # Names that the certificate covers:",
+	      "endpoints:\n",
 	    out);
-	for (size_t i = 0; i < certificate->san_count; i++)
-		fprintf(out, " %s", certificate->sans[i]);
-	fputs("\n"
-	      "  - name: first\n",
-	    out);
+	write_names(out, facts);
+	fputs("  - name: first\n", out);
 	join_write_row(out, "    url", url);
 	fputs(
 	    "    # Passed through sealed, where the service itself speaks TLS and has the key:\n"
@@ -94,7 +105,7 @@ write_config(FILE *out, const struct join_facts *facts)
 	    facts->url ? "join" : "init",
 	    facts->url ? facts->certificate->subject : facts->certificate->sans[0]);
 	write_identity(out, facts);
-	write_endpoint(out, facts->certificate);
+	write_endpoint(out, facts);
 	fputs("\n"
 	      "log: {level: info, format: auto}\n",
 	    out);

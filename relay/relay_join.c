@@ -8,6 +8,7 @@
 #include "enrol/init.h"
 #include "enrol/join.h"
 #include "pki/join_line.h"
+#include "pki/name_fault.h"
 #include "sni/name.h"
 
 static void
@@ -41,7 +42,7 @@ write_routes(FILE *out, const struct join_facts *facts)
 	if (!facts->url) {
 		fputs(
 		    "\n"
-		    "# What is no agent's: sealed bytes for a server that the relay reaches itself.\n"
+		    "# Names that no agent serves: sealed bytes for a server that the relay reaches itself.\n"
 		    "#routes:\n"
 		    "#  - server_name: \"*.legacy.example.org\"\n"
 		    "#    upstream: \"tcp://192.0.2.1:8443\"\n",
@@ -118,7 +119,7 @@ relay_init_run(const struct program_command *command, int count, char **argument
 
 	if (code != 0)
 		return code;
-	if (!name_normalise(name, given, strlen(given)))
+	if (name_is_address(given) || !name_normalise(name, given, strlen(given)))
 		return program_usage(
 		    "init wants the name of a host, as connect.example.net, and not '%s'", given);
 	return init_write(&program,

@@ -46,6 +46,7 @@ def an_agents_configuration_holds_once_its_files_are_there(scene):
 		"relays-ca.crt": authority().cas("relay"), "relays.crl": authority().crls("relay")})
 	check('connect_url: ["connect.example.net:443"]' in text and "tls://shop.example.com" in text, text)
 	check("renew" not in text, "who would renew it?")
+	check("invitation" not in text and "The agent's certificate has to cover each name." in text, text)
 	check("Say in it where the service is" in said and f"valise-agent check -c {path}" in said, said)
 
 
@@ -55,6 +56,7 @@ def nothing_is_overwritten_and_what_is_wrong_is_said(scene):
 	for program, argv, code, words in (("agent", [], 73, "nothing is overwritten"),
 			("agent", ["--url", "https://x.example"], 64, "--url https://x.example"), ("agent", ["--relay", "x"], 64, "--relay x"),
 			("relay", [], 64, "the relay's NAME"), ("relay", ["a b"], 64, "and not 'a b'"),
+			("relay", ["10.0.0.1"], 64, "and not '10.0.0.1'"),
 			("relay", ["*.example.net"], 64, "and not '*.example.net'")):
 		_, said = init(scene, program, *argv, code=code)
 		check(words in said, said)
