@@ -77,7 +77,8 @@ kick(struct admin_question *question, const struct listing_place *place, const j
 		admin_refuse(question, "admin-question-malformed", error, NULL);
 	} else if (listing_filter_is_empty(&kicking->filter)) {
 		admin_refuse(question, "admin-question-malformed",
-		    "kick whom? give --flow, --session, --agent, --name or --client", NULL);
+		    "kick whom? give --flow, --session, --agent, --issuer-key, --name or --client",
+		    NULL);
 	} else {
 		if (begin(kicking, place))
 			return;
