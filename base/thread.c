@@ -10,6 +10,7 @@
 
 struct thread {
 	pthread_t thread;
+	char name[16]; /* as the kernel keeps it */
 	struct loop *loop;
 	void (*run)(void *arg, struct loop *);
 	void *arg;
@@ -20,25 +21,22 @@ begin(void *arg)
 {
 	struct thread *thread = arg;
 
+	/* For another thread this would open a file, which a sandbox forbids. */
+	pthread_setname_np(pthread_self(), thread->name);
 	thread->run(thread->arg, thread->loop);
 	return NULL;
 }
 
 static bool
-start_thread(struct thread *thread, const char *name)
+start_thread(struct thread *thread)
 {
-	char short_name[16];
 	sigset_t before;
 	int why;
 
 	process_block_signals(&before);
 	why = pthread_create(&thread->thread, NULL, begin, thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (why != 0)
-		return false;
-	snprintf(short_name, sizeof short_name, "%.15s", name);
-	pthread_setname_np(thread->thread, short_name);
-	return true;
+	return why == 0;
 }
 
 struct thread *
@@ -50,8 +48,9 @@ thread_start(const char *name, void (*run)(void *, struct loop *), void *arg)
 		return NULL;
 	thread->run = run;
 	thread->arg = arg;
+	snprintf(thread->name, sizeof thread->name, "%.15s", name);
 	thread->loop = loop_new();
-	if (!thread->loop || !start_thread(thread, name)) {
+	if (!thread->loop || !start_thread(thread)) {
 		loop_free(thread->loop);
 		free(thread);
 		return NULL;
