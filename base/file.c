@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { TEMPORARY_TRIES = 100 };
+
 static const char *
 cure_for(int error)
 {
@@ -134,11 +136,27 @@ judge_key(const char *path, const struct stat *st, char error[FILE_ERROR])
 	return true;
 }
 
+static int (*opener)(const char *path);
+
+void
+file_set_opener(int (*open_for_us)(const char *path))
+{
+	opener = open_for_us;
+}
+
+/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
+static int
+open_to_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	return fd < 0 && errno == EACCES && opener ? opener(path) : fd;
+}
+
 static bool
 read_judged(struct secret *out, const char *path, size_t most, bool is_key, char error[FILE_ERROR])
 {
-	/* O_NONBLOCK: opening a FIFO must not wait for a writer. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = open_to_read(path);
 	struct stat st;
 	bool fine = false;
 
@@ -213,17 +231,23 @@ move_into_place(const char *temporary, const char *path, bool may_replace)
 	return errno == EINVAL && link(temporary, path) == 0 && unlink(temporary) == 0;
 }
 
-/* A new file beside this one, and its path; -1 with a sentence. */
+/* A new file beside this one, and its path; -1 with a sentence.  Only for writing, as mkstemp(3) would
+ * not have it: a sandbox may let us write where it does not let us read. */
 static int
 open_beside(const char *path, char temporary[PATH_MAX], char error[FILE_ERROR])
 {
-	int length = snprintf(temporary, PATH_MAX, "%s.new-XXXXXX", path), fd;
+	int fd, tries = 0;
 
-	if (length < 0 || length >= PATH_MAX) {
-		fail_errno(error, path, "write", ENAMETOOLONG);
-		return -1;
-	}
-	fd = mkostemp(temporary, O_CLOEXEC);
+	do {
+		int length =
+		    snprintf(temporary, PATH_MAX, "%s.new-%06x", path, arc4random_uniform(1 << 24));
+
+		if (length < 0 || length >= PATH_MAX) {
+			fail_errno(error, path, "write", ENAMETOOLONG);
+			return -1;
+		}
+		fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	} while (fd < 0 && errno == EEXIST && ++tries < TEMPORARY_TRIES);
 	if (fd < 0)
 		fail_errno(error, path, "write", errno);
 	return fd;

@@ -20,6 +20,9 @@ bool file_read(struct secret *out, const char *path, size_t most, char error[FIL
 /* The same for a private key: refused if the world may read it, the group may
  * write it, neither root nor we own it, or the group may read it and root does not own it. */
 bool file_read_key(struct secret *out, const char *path, size_t most, char error[FILE_ERROR]);
+/* Whom to ask for a file that we have no right to open: gives a descriptor, or -1 with errno.  Said
+ * once, before there are threads (base/opener.h). */
+void file_set_opener(int (*open)(const char *path));
 /* Temporary beside it, fsync, rename, fsync of the directory. */
 bool file_write(const char *path, mode_t, const void *data, size_t bytes, char error[FILE_ERROR]);
 /* The same but refuses to replace what is there. */
