@@ -130,6 +130,9 @@ void log_write_judged(enum log_level, const char *event, const struct address *c
  * that level. */
 void log_move(const char *machine, struct log_field id, const char *from, const char *to);
 
+/* Until log_start() lines wait in the ring: for a process that must have no thread yet, and must not
+ * wait for the reader of standard error either. */
+void log_hold(void);
 /* Starts the writer; call it when the process is what it will be (user, sandbox). False when the
  * system refuses a thread: lines are written directly then, as before.  A process that dies by a
  * fault of its own (abort, assert, a bad address) writes out what it has for up to a second; what an

@@ -44,8 +44,9 @@ enum {
 	CRASH_STEP_MS = STOP_MS / CRASH_STEPS,
 };
 
-/* DIRECT: each line is written by who has it. STUCK: given up for ever, lines are dropped. */
-enum mode { DIRECT, RUNNING, STUCK };
+/* DIRECT: each line is written by who has it. HELD: lines wait in the ring for a writer to start.
+ * STUCK: given up for ever, lines are dropped. */
+enum mode { DIRECT, HELD, RUNNING, STUCK };
 
 /* Before each line in the ring. */
 struct head {
@@ -438,6 +439,7 @@ run(void *unused)
 	struct log_line out;
 	bool was_told = false;
 
+	pthread_setname_np(pthread_self(), "log"); /* for another thread it would open a file */
 	atomic_store(&writer_tid, gettid());
 	pthread_mutex_lock(&writer.lock);
 	while (!writer.is_stopping || writer.used > 0 || writer.has_new_footer ||
@@ -470,12 +472,32 @@ run(void *unused)
 
 /* ---- crashes and forks ---- */
 
-/* The writer is another thread and goes on; it gets a second for what was said before the end. */
+/* Without a writer: what is in the ring, as long as standard error takes it within the time (-1:
+ * whenever it does), and each line from now on. */
+static void
+write_held(int patience_ms)
+{
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct log_line out;
+
+	while (writer.used > 0 && poll(&room, 1, patience_ms) > 0) {
+		copy_lines(&out);
+		write_out(out.text, out.bytes);
+		drop_lines(out.bytes);
+	}
+	atomic_store(&has_work, false);
+	writer.mode = DIRECT;
+}
+
+/* The writer is another thread and goes on; it gets a second for what was said before the end.  Where it
+ * has not started there is no other thread. */
 static void
 on_crash(int number)
 {
 	const struct timespec step = { .tv_nsec = CRASH_STEP_MS * 1000000L };
 
+	if (writer.mode == HELD)
+		write_held(STOP_MS);
 	for (int i = 0; i < CRASH_STEPS && atomic_load(&has_work); i++) {
 		if (gettid() == atomic_load(&writer_tid))
 			break;
@@ -562,24 +584,41 @@ start_thread(void)
 	process_block_signals(&before);
 	is_made = pthread_create(&writer.thread, NULL, run, NULL) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (is_made)
-		pthread_setname_np(writer.thread, "log");
 	return is_made;
+}
+
+static void
+watch(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch_process);
+	watch_crashes();
+}
+
+void
+log_hold(void)
+{
+	watch();
+	pthread_mutex_lock(&writer.lock);
+	if (writer.mode == DIRECT)
+		writer.mode = HELD;
+	pthread_mutex_unlock(&writer.lock);
 }
 
 bool
 log_start(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	bool is_running;
 
-	pthread_once(&once, watch_process);
-	watch_crashes();
+	watch();
 	pthread_mutex_lock(&writer.lock);
 	writer.is_stopping = writer.is_over = false;
 	writer.retry_ms = 0;
-	if (writer.mode == DIRECT && start_thread())
+	if ((writer.mode == DIRECT || writer.mode == HELD) && start_thread())
 		writer.mode = RUNNING;
+	else if (writer.mode == HELD)
+		write_held(-1);
 	is_running = writer.mode == RUNNING;
 	pthread_mutex_unlock(&writer.lock);
 	return is_running;
@@ -592,6 +631,8 @@ log_stop(void)
 	bool is_late = false, is_over;
 
 	log_tell_suppressed(2 * LOG_LIMIT_WINDOWS, true); /* what ends may open a shared one */
+	if (writer.mode == HELD)
+		log_start(); /* the program ends before it has started */
 	pthread_mutex_lock(&writer.lock);
 	if (writer.mode != RUNNING) {
 		pthread_mutex_unlock(&writer.lock);
@@ -618,7 +659,7 @@ log_put(const char *text, size_t bytes, bool is_audit)
 
 	pthread_mutex_lock(&writer.lock);
 	mode = writer.mode;
-	if (mode == RUNNING)
+	if (mode == RUNNING || mode == HELD)
 		wakes = put_line(text, (uint16_t)bytes, is_audit);
 	pthread_mutex_unlock(&writer.lock);
 	if (wakes)

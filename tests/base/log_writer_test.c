@@ -222,7 +222,8 @@ bytes_of(const char *path)
 	return st.st_size;
 }
 
-/* A limit of the size of files is met as the end of a disk: in the middle of a line, and again with each try. */
+/* A limit of the size of files is met as the end of a disk: in the middle of a line, and again with each
+ * try. */
 static void
 a_disk_that_is_full_for_a_while_costs_no_line(void **state)
 {
@@ -450,6 +451,65 @@ what_an_assert_says_is_the_last_line(void **state)
 	assert_non_null(strstr(lines[line_count - 1], "say_and_claim: Assertion `output_bytes == 1' failed"));
 }
 
+/* For a process that must have no thread yet. */
+static void
+lines_wait_until_the_writer_starts(void **state)
+{
+	char byte;
+
+	(void)state;
+	enter_pipe(0);
+	fcntl(reading_end, F_SETFL, O_NONBLOCK);
+	log_hold();
+	log_event(LOG_INFO, "first", "held");
+	assert_int_equal(read(reading_end, &byte, 1), -1);
+	assert_true(log_start());
+	log_event(LOG_INFO, "second", "not held");
+	fcntl(reading_end, F_SETFL, 0);
+	stop_and_read();
+	assert_int_equal(line_count, 2);
+	assert_non_null(strstr(lines[0], "first: held"));
+	assert_non_null(strstr(lines[1], "second: not held"));
+}
+
+static void
+what_was_held_is_written_at_the_end(void **state)
+{
+	(void)state;
+	enter_pipe(0);
+	log_hold();
+	log_event(LOG_INFO, "start-failed", "held");
+	stop_and_read();
+	assert_int_equal(lines_with("start-failed: held"), 1);
+}
+
+static void
+say_and_abort_before_the_start(void)
+{
+	log_hold();
+	log_event(LOG_INFO, "before", "the end");
+	abort();
+}
+
+static void
+what_was_held_before_a_crash_is_written(void **state)
+{
+	pthread_t reader;
+	pid_t child;
+	int status;
+
+	(void)state;
+	enter_pipe(0);
+	child = fork();
+	if (child == 0)
+		say_and_abort_before_the_start();
+	reader = start_reading();
+	assert_int_equal(waitpid(child, &status, 0), child);
+	finish_reading(reader);
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+	assert_int_equal(lines_with("before: the end"), 1);
+}
+
 /* To the last byte. */
 static void
 fill_pipe(void)
@@ -475,6 +535,26 @@ an_assert_does_not_wait_for_a_pipe_that_nobody_reads(void **state)
 	if (child == 0) {
 		alarm(20);
 		say_and_claim();
+	}
+	leave_pipe();
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(reading_end);
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static void
+a_crash_before_the_start_does_not_wait_for_a_pipe_that_nobody_reads(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	enter_pipe(0);
+	fill_pipe();
+	child = fork();
+	if (child == 0) {
+		alarm(20);
+		say_and_abort_before_the_start();
 	}
 	leave_pipe();
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -638,6 +718,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(what_another_thread_said_before_its_crash_is_written, set_up),
 	cmocka_unit_test_setup(a_crash_does_not_wait_for_a_pipe_that_nobody_reads, set_up),
 	cmocka_unit_test_setup(what_an_assert_says_is_the_last_line, set_up),
+	cmocka_unit_test_setup(lines_wait_until_the_writer_starts, set_up),
+	cmocka_unit_test_setup(what_was_held_is_written_at_the_end, set_up),
+	cmocka_unit_test_setup(what_was_held_before_a_crash_is_written, set_up),
+	cmocka_unit_test_setup(a_crash_before_the_start_does_not_wait_for_a_pipe_that_nobody_reads, set_up),
 	cmocka_unit_test_setup(an_assert_does_not_wait_for_a_pipe_that_nobody_reads, set_up),
 	cmocka_unit_test_setup(a_child_logs_by_itself, set_up),
 	cmocka_unit_test_setup(lines_that_come_close_upon_each_other_are_written_together, set_up),
