@@ -21,6 +21,7 @@ expected="usr/sbin/valise-relay usr/sbin/valise-agent usr/bin/valise-pki usr/bin
 	usr/lib/systemd/system/valise-pki-crl.service usr/lib/systemd/system/valise-pki-crl.timer
 	usr/libexec/valise/valise-fetch usr/libexec/valise/publish usr/libexec/valise/ended etc/valise/publish.d/rsync.example
 	usr/lib/systemd/system/valise-pki.service usr/lib/systemd/system/valise-relay@.service
+	etc/apparmor.d/valise-relay etc/apparmor.d/valise-agent etc/apparmor.d/valise-pki
 	usr/lib/sysusers.d/valise-relay.conf usr/lib/sysusers.d/valise-agent.conf
 	usr/lib/sysusers.d/valise-pki.conf usr/share/doc/valise/README.md usr/share/doc/valise/LICENSE"
 for program in valise-relay valise-agent valise-pki valise-sni; do
@@ -84,6 +85,9 @@ if command -v systemd-analyze > /dev/null; then
 		systemd-analyze verify --man=no "$scratch/valise-$program.service" 2>&1 |
 			grep "valise-$program.service" > "$scratch/wrong"
 		nothing "systemd finds nothing wrong with valise-$program.service"
+		systemd-analyze security --offline=yes --no-pager --threshold=15 "$scratch/valise-$program.service" > "$scratch/said" 2>&1 ||
+			tail -1 "$scratch/said" > "$scratch/wrong"
+		nothing "it finds valise-$program.service exposed by 1.5 at most"
 	done
 	sed "s|/usr/bin/|$root/usr/bin/|; s|/usr/libexec/|$root/usr/libexec/|" \
 		"$root/usr/lib/systemd/system/valise-pki-crl.service" > "$scratch/valise-pki-crl.service"
@@ -91,6 +95,14 @@ if command -v systemd-analyze > /dev/null; then
 	systemd-analyze verify --man=no "$scratch/valise-pki-crl.service" "$scratch/valise-pki-crl.timer" 2>&1 |
 		grep valise-pki-crl > "$scratch/wrong"
 	nothing "systemd finds nothing wrong with the timer of CRLs and its service"
+fi
+
+if command -v apparmor_parser > /dev/null; then
+	for profile in "$root"/etc/apparmor.d/valise-*; do
+		apparmor_parser --skip-kernel-load --skip-cache --base /etc/apparmor.d "$profile" > "$scratch/said" 2>&1 ||
+			cat "$scratch/said" >> "$scratch/wrong"
+	done
+	nothing "AppArmor understands the profiles"
 fi
 
 quietly uninstall
