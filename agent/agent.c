@@ -16,7 +16,9 @@
 
 #include "agent/acme.h"
 #include "agent/challenge.h"
+#include "agent/confine.h"
 #include "agent/endpoint_health.h"
+#include "agent/forward_sockets.h"
 #include "agent/metrics_web.h"
 #include "agent/listing.h"
 #include "agent/page_view.h"
@@ -36,6 +38,8 @@
 #include "base/socket.h"
 #include "base/ready.h"
 #include "base/record_lookup.h"
+#include "base/sandbox.h"
+#include "base/watchdog.h"
 #include "enrol/crl_refresh.h"
 #include "keys/key_process.h"
 
@@ -72,7 +76,9 @@ struct agent {
 	struct agent_web web;
 	struct admin_group admin_group;
 	struct listings listings;
-	struct timer refresh; /* armed: relays are to hear of what has changed */
+	struct watchdog *watchdog;
+	struct forward_sockets *sockets; /* until the forwards have them */
+	struct timer refresh;            /* armed: relays are to hear of what has changed */
 	int64_t since_s;
 	int64_t warned_s; /* of what ends, by the wall clock */
 };
@@ -493,6 +499,8 @@ listen_to_operator(struct agent *agent, char error[ENDPOINT_ERROR])
 
 /* ---- start and end ---- */
 
+static const char refused[] = "the system refuses a loop, a thread or memory";
+
 /* Before the first key is asked for. */
 static int
 settle_keys(const struct agent_settings *settings, char error[ENDPOINT_ERROR])
@@ -573,9 +581,6 @@ start_forwards(struct agent *agent, char error[ENDPOINT_ERROR])
 	struct forward_plan *plan;
 	int code = EX_OSERR;
 
-	agent->live.forwards = forwards_new(agent->live.context.resolver);
-	if (!agent->live.forwards)
-		return code;
 	plan = forwards_plan(agent->live.forwards, &agent->live.settings, error, &code);
 	if (!plan)
 		return code == EX_CONFIG && !agent->live.config_path ? EX_DATAERR : code;
@@ -583,23 +588,17 @@ start_forwards(struct agent *agent, char error[ENDPOINT_ERROR])
 	return 0;
 }
 
+/* What is there before the sandbox: no thread, and all that is to listen. */
 static int
-set_up(struct agent *agent, char error[ENDPOINT_ERROR])
+prepare(struct agent *agent, char error[ENDPOINT_ERROR])
 {
-	static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
 	struct agent_context *context = &agent->live.context;
 	int code;
 
 	agent->live.descriptors = socket_raise_limit();
-	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
+	snprintf(error, ENDPOINT_ERROR, "%s", refused);
 	context->loop = loop_new();
-	context->resolver = resolver_new_in(agent->processes->resolver);
-	if (context->loop && context->resolver)
-		context->fetcher =
-		    fetcher_new(context->loop, context->resolver, agent->processes->fetch);
-	if (context->fetcher)
-		context->records = record_lookups_new(context->loop, agent->processes->resolver);
-	if (!context->records)
+	if (!context->loop)
 		return EX_OSERR;
 	loop_gather(context->loop, GATHER_MS);
 	code = listen_to_operator(agent, error);
@@ -608,7 +607,89 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 	if (code != 0)
 		return code;
 	context->metrics = &agent->web.sessions;
-	snprintf(error, ENDPOINT_ERROR, "the system refuses a loop, a thread or memory");
+	agent->sockets = forward_sockets_open(&agent->live.settings, error);
+	return agent->sockets ? 0 : EX_UNAVAILABLE;
+}
+
+static int
+enter_sandbox(struct agent *agent, char error[ENDPOINT_ERROR])
+{
+	struct sandbox *sandbox =
+	    agent_confine_plan(&agent->live.settings, agent->live.config_path);
+
+	agent->live.sandbox = sandbox;
+	if (!sandbox)
+		snprintf(error, ENDPOINT_ERROR, "memory is short");
+	return sandbox && sandbox_enter(sandbox, error) ? 0 : EX_OSERR;
+}
+
+static bool
+start_watchdog(struct agent *agent)
+{
+	struct agent_workers *workers = agent->live.context.workers;
+	struct watchdog *watchdog = watchdog_new(agent->live.context.loop);
+	struct loop *loop;
+
+	agent->watchdog = watchdog;
+	for (unsigned i = 0; watchdog && (loop = agent_workers_loop(workers, i)); i++)
+		if (!watchdog_add(watchdog, loop))
+			return false;
+	if (!watchdog || !watchdog_add(watchdog, forwards_loop(agent->live.forwards)))
+		return false;
+	watchdog_start(watchdog);
+	return true;
+}
+
+static int
+seal_sandbox(struct agent *agent, char error[ENDPOINT_ERROR])
+{
+	return !agent->live.sandbox || sandbox_seal(agent->live.sandbox, error) ? 0 : EX_OSERR;
+}
+
+static bool
+start_loop(struct agent *agent)
+{
+	static const int signals[] = { SIGHUP, SIGTERM, SIGINT };
+	struct loop *loop = agent->live.context.loop;
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		if (!loop_on_signal(loop, signals[i], on_signal, agent))
+			return false;
+	timer_init(&agent->tick, loop, on_tick, agent);
+	timer_init(&agent->drain, loop, on_drain, agent);
+	timer_init(&agent->refresh, loop, on_refresh, agent);
+	agent_reload_init(&agent->live, on_reload_step, agent);
+	timer_set(&agent->tick, TICK_MS);
+	key_process_watch(loop);
+	return true;
+}
+
+/* What asks the processes beside the agent. */
+static bool
+start_asking(struct agent *agent)
+{
+	struct agent_context *context = &agent->live.context;
+
+	context->resolver = resolver_new_in(agent->processes->resolver);
+	if (!context->resolver)
+		return false;
+	context->fetcher = fetcher_new(context->loop, context->resolver, agent->processes->fetch);
+	context->records = record_lookups_new(context->loop, agent->processes->resolver);
+	agent->live.forwards = forwards_new(context->resolver);
+	return context->fetcher && context->records && agent->live.forwards;
+}
+
+static int
+set_up(struct agent *agent, char error[ENDPOINT_ERROR])
+{
+	struct agent_context *context = &agent->live.context;
+	int code;
+
+	snprintf(error, ENDPOINT_ERROR, "%s", refused);
+	if (!start_asking(agent))
+		return EX_OSERR;
+	forwards_adopt(agent->live.forwards, agent->sockets);
+	agent->sockets = NULL;
 	context->workers = agent_workers_new(agent_settings_workers(&agent->live.settings),
 	    context->loop, context->resolver, context->endpoint_table, relay_session_on_report);
 	if (!context->workers)
@@ -618,15 +699,8 @@ set_up(struct agent *agent, char error[ENDPOINT_ERROR])
 		return EX_OSERR;
 	challenges_set_owner(context->challenges, on_challenges, agent);
 	agent_workers_set_challenges(context->workers, context->challenges);
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		if (!loop_on_signal(context->loop, signals[i], on_signal, agent))
-			return EX_OSERR;
-	timer_init(&agent->tick, context->loop, on_tick, agent);
-	timer_init(&agent->drain, context->loop, on_drain, agent);
-	timer_init(&agent->refresh, context->loop, on_refresh, agent);
-	agent_reload_init(&agent->live, on_reload_step, agent);
-	timer_set(&agent->tick, TICK_MS);
-	key_process_watch(context->loop);
+	if (!start_loop(agent))
+		return EX_OSERR;
 	agent_context_configure(context, &agent->live.settings, &agent->live.state);
 	agent_reload_set_limits(&agent->live);
 	relay_links_init(&agent->live.links, context, on_relay, agent);
@@ -673,6 +747,8 @@ tear_down(struct agent *agent)
 	if (agent->live.forwards)
 		forwards_keep_revoked(agent->live.forwards);
 	forwards_free(agent->live.forwards);
+	forward_sockets_free(agent->sockets);
+	watchdog_free(agent->watchdog);
 	listing_abandon_all(&agent->listings);
 	if (context->loop) {
 		timer_clear(&agent->tick);
@@ -693,6 +769,7 @@ tear_down(struct agent *agent)
 	free(agent->live.endpoint_stamps);
 	reload_faults_wipe(&agent->live.faults);
 	agent_settings_wipe(&agent->live.settings);
+	sandbox_free(agent->live.sandbox);
 }
 
 int
@@ -709,10 +786,24 @@ agent_run(const struct agent_options *options)
 		.warned_s = clock_wall_s(),
 	};
 	char error[ENDPOINT_ERROR] = "memory is short";
-	int code = load(&agent, error);
+	int code;
 
+	log_hold();
+	code = load(&agent, error);
 	if (code == 0)
+		code = prepare(&agent, error);
+	if (code == 0 && options->has_no_sandbox)
+		sandbox_tell_off();
+	else if (code == 0)
+		code = enter_sandbox(&agent, error);
+	if (code == 0) {
+		log_start();
 		code = set_up(&agent, error);
+	}
+	if (code == 0 && !start_watchdog(&agent))
+		code = EX_OSERR;
+	if (code == 0)
+		code = seal_sandbox(&agent, error);
 	agent.live.settings.waits_for_clock = false;
 	if (code == 0) {
 		tell_start(&agent);

@@ -10,18 +10,16 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "agent/forward.h"
 #include "agent/forward_flow.h"
 #include "agent/forward_port.h"
+#include "agent/forward_sockets.h"
 #include "agent/sources.h"
 #include "base/clock.h"
 #include "base/listing.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/ready.h"
-#include "base/socket.h"
 #include "base/thread.h"
 
 enum { JUDGE_EVERY_MS = 30000 };
@@ -59,7 +57,8 @@ LIST_HEAD(port_entries, port_entry);
 
 struct forwards {
 	struct resolver *resolver;
-	struct thread *thread; /* NULL until there is something to forward */
+	struct forward_sockets *sockets; /* opened at the start; until the first plan */
+	struct thread *thread;           /* NULL until there is something to forward */
 	struct forward_set *set;
 	_Atomic uint64_t flow_count;
 	struct call drain, stop;
@@ -232,23 +231,12 @@ set_free(struct forward_set *set)
 	free(set);
 }
 
-static void
-unlisten(struct planned *planned)
-{
-	const struct address *address = &planned->forward->listener;
-
-	if (planned->fd < 0)
-		return;
-	if (planned->owns_file && address->as.any.sa_family == AF_UNIX)
-		unlink(address->as.local.sun_path);
-	close(planned->fd);
-}
-
 void
 forward_plan_free(struct forward_plan *plan)
 {
 	for (size_t i = 0; plan && i < plan->count; i++) {
-		unlisten(&plan->items[i]);
+		forward_sockets_close(
+		    plan->items[i].fd, plan->items[i].owns_file, &plan->items[i].forward->listener);
 		forward_release(plan->items[i].forward);
 	}
 	if (plan)
@@ -313,20 +301,16 @@ let_catch_up(struct forwards *forwards)
 	sem_destroy(&catch_up.over);
 }
 
-/* With the service manager's socket, if it has passed one. */
 static bool
 listen_at(struct forwards *forwards, struct planned *planned,
     const struct forward_settings *settings, char *error)
 {
-	char why[FORWARDS_ERROR / 2];
-
+	planned->fd =
+	    forward_sockets_take(forwards->sockets, &settings->listener, &planned->owns_file);
+	if (planned->fd >= 0)
+		return true;
 	let_catch_up(forwards);
-	planned->fd = ready_listener(&settings->listener);
-	planned->owns_file = planned->fd < 0;
-	if (planned->fd < 0)
-		planned->fd = socket_listen(&settings->listener, LISTEN_OWN_USER, why);
-	if (planned->fd < 0)
-		snprintf(error, FORWARDS_ERROR, "forward %s: %s", settings->name, why);
+	planned->fd = forward_sockets_listen(settings, &planned->owns_file, error);
 	return planned->fd >= 0;
 }
 
@@ -385,6 +369,8 @@ forwards_plan(struct forwards *forwards, const struct agent_settings *settings,
 			forward_plan_free(plan);
 			return NULL;
 		}
+	forward_sockets_free(forwards->sockets);
+	forwards->sockets = NULL;
 	return plan;
 }
 
@@ -421,6 +407,12 @@ forwards_take(
 		forward_warn(agent_settings_forward(settings, i), plan->items[i].forward);
 	}
 	forwards_put_in_force(forwards, plan);
+}
+
+struct loop *
+forwards_loop(const struct forwards *forwards)
+{
+	return forwards->thread ? thread_loop(forwards->thread) : NULL;
 }
 
 /* ---- files ---- */
@@ -558,6 +550,12 @@ forwards_new(struct resolver *resolver)
 }
 
 void
+forwards_adopt(struct forwards *forwards, struct forward_sockets *sockets)
+{
+	forwards->sockets = sockets;
+}
+
+void
 forwards_free(struct forwards *forwards)
 {
 	if (!forwards)
@@ -567,6 +565,7 @@ forwards_free(struct forwards *forwards)
 		thread_join(forwards->thread);
 	}
 	set_free(forwards->set);
+	forward_sockets_free(forwards->sockets);
 	free(forwards);
 }
 

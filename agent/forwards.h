@@ -21,14 +21,18 @@ struct agent_settings;
 struct crl_catalogue;
 struct forward;
 struct forward_plan;
+struct forward_sockets;
 struct forwards;
 struct listing_source;
+struct loop;
 struct resolver;
 
 enum { FORWARDS_ERROR = 1024 };
 
 /* NULL when memory is short. */
 struct forwards *forwards_new(struct resolver *);
+/* Takes sockets that the first plan finds. */
+void forwards_adopt(struct forwards *, struct forward_sockets *);
 /* Ends all connections.  NULL is fine. */
 void forwards_free(struct forwards *);
 
@@ -77,6 +81,8 @@ void forwards_keep_revoked(const struct forwards *);
 void forwards_drain(struct forwards *);
 /* The part of a listing that has its connections; how many parts that are, 0 or 1. */
 unsigned forwards_source(const struct forwards *, struct listing_source *);
+/* That of their thread, until forwards_free(); NULL: there was nothing to forward yet. */
+struct loop *forwards_loop(const struct forwards *);
 /* Connections at this moment. */
 uint64_t forwards_flow_count(const struct forwards *);
 

@@ -36,9 +36,11 @@ enum { HOLD_MOST_S = 86400 };
 		name, 0, value, help, NULL, false, false \
 	}
 
-enum run_option { RUN_ONCE, RUN_CONFIG, RUN_OPTIONS };
+enum run_option { RUN_ONCE, RUN_NO_SANDBOX, RUN_CONFIG, RUN_OPTIONS };
 static const struct program_option run_options[RUN_OPTIONS + 1] = {
 	[RUN_ONCE] = OPTION("once", NULL, "exit 77 at the first refusal for good"),
+	[RUN_NO_SANDBOX] =
+	    OPTION("no-sandbox", NULL, "give up nothing after the start, not even capabilities"),
 	[RUN_CONFIG] = CONFIG_OPTION,
 };
 enum check_option { CHECK_CONNECT, CHECK_CLIENT, CHECK_ENDPOINT, CHECK_CONFIG, CHECK_OPTIONS };
@@ -75,7 +77,7 @@ or_default(const char *config)
 }
 
 static int
-serve(struct agent_settings *settings, const char *path, bool once)
+serve(struct agent_settings *settings, const char *path, bool once, bool has_no_sandbox)
 {
 	struct processes processes;
 	int code;
@@ -88,9 +90,11 @@ serve(struct agent_settings *settings, const char *path, bool once)
 	}
 	log_init("valise-agent", (enum log_level)settings->log.level,
 	    (enum log_format)settings->log.format);
-	log_start();
-	code = agent_run(&(struct agent_options){
-	    .settings = settings, .config_path = path, .once = once, .processes = &processes });
+	code = agent_run(&(struct agent_options){ .settings = settings,
+	    .config_path = path,
+	    .once = once,
+	    .processes = &processes,
+	    .has_no_sandbox = has_no_sandbox });
 	log_footer("");
 	log_stop();
 	processes_end(&processes);
@@ -110,7 +114,8 @@ run(const struct program_command *command, int count, char **arguments)
 		return EX_SOFTWARE;
 	code = agent_settings_read(&settings, or_default(values[RUN_CONFIG]), stderr);
 	if (code == EX_OK)
-		return serve(&settings, or_default(values[RUN_CONFIG]), values[RUN_ONCE] != NULL);
+		return serve(&settings, or_default(values[RUN_CONFIG]), values[RUN_ONCE] != NULL,
+		    values[RUN_NO_SANDBOX] != NULL);
 	agent_settings_wipe(&settings);
 	return code;
 }
@@ -209,7 +214,7 @@ serve_words(int (*read)(struct agent_settings *, int, char **), int count, char 
 	if (code == EX_SOFTWARE)
 		return code;
 	if (code == EX_OK)
-		return serve(&settings, NULL, true);
+		return serve(&settings, NULL, true, false);
 	agent_settings_wipe(&settings);
 	return code;
 }

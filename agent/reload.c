@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/acme.h"
+#include "agent/confine.h"
 #include "agent/crl_urls.h"
 #include "agent/endpoint_health.h"
 #include "agent/relay_path.h"
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
+#include "base/sandbox.h"
 #include "base/socket.h"
 
 static const char configuration_part[] = "configuration";
@@ -171,6 +173,21 @@ release_own(struct agent_loaded *loaded)
 	loaded->paths = NULL;
 }
 
+/* What is out of reach would be told as a lack of rights, for which nobody would find the reason. */
+static bool
+is_in_reach(struct agent_live *live, struct agent_loaded *loaded)
+{
+	struct sandbox *wanted =
+	    live->sandbox ? agent_confine_plan_reload(&loaded->settings, live->config_path) : NULL;
+	char sentence[SANDBOX_ERROR];
+	bool misses = wanted && sandbox_misses(live->sandbox, wanted, sentence);
+
+	sandbox_free(wanted);
+	if (misses)
+		snprintf(loaded->error, sizeof loaded->error, "%s", sentence);
+	return !misses;
+}
+
 /* All files behind the settings, but those of forwards. */
 static bool
 load_files(struct agent_live *live, struct agent_loaded *loaded)
@@ -250,7 +267,7 @@ agent_reload_load(struct agent_live *live, struct agent_loaded *loaded)
 	mistakes_open(&loaded->mistakes);
 	loaded->is_read =
 	    agent_settings_read(&loaded->settings, live->config_path, loaded->mistakes.out) == 0;
-	loaded->is_fine = loaded->is_read && load_files(live, loaded);
+	loaded->is_fine = loaded->is_read && is_in_reach(live, loaded) && load_files(live, loaded);
 	if (!loaded->is_fine)
 		return;
 	agent_settings_compare(&live->settings, &loaded->settings, &loaded->changes);

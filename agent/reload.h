@@ -28,6 +28,7 @@ struct agent_reload_job;
 struct crl_refresh;
 struct endpoint_health;
 struct reload_asker;
+struct sandbox;
 
 /* Who wants the configuration to be read again, and hears of it in the loop; the caller's until then. */
 struct agent_reload_request {
@@ -41,6 +42,7 @@ STAILQ_HEAD(agent_reload_requests, agent_reload_request);
 /* What a reload replaces in a running agent, and what it does that with. */
 struct agent_live {
 	const char *config_path; /* NULL: one-shot, only the files are loaded again */
+	struct sandbox *sandbox; /* entered, and nothing of it changes; NULL: there is none */
 	struct agent_settings settings;
 	struct agent_state state;
 	struct agent_context context;

@@ -599,6 +599,12 @@ agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *resol
 	return workers;
 }
 
+struct loop *
+agent_workers_loop(const struct agent_workers *workers, unsigned number)
+{
+	return number < workers->count ? thread_loop(workers->workers[number]->thread) : NULL;
+}
+
 void
 agent_workers_set_limits(struct agent_workers *workers, const struct agent_limits *limits)
 {

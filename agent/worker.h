@@ -36,6 +36,8 @@ enum channel_report {
 
 /* NULL when the system refuses.  on_report is called in the main thread; the session_ref is
  * borrowed, and error is NULL but for FAILED and LOST. */
+/* Of the worker with this number, below the count; NULL behind them.  It lives until agent_workers_free(). */
+struct loop *agent_workers_loop(const struct agent_workers *, unsigned number);
 struct agent_workers *agent_workers_new(unsigned count, struct loop *main_loop, struct resolver *,
     struct endpoint_table *,
     void (*on_report)(struct agent_session_ref *, enum channel_report, const char *error));

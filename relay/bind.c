@@ -64,9 +64,15 @@ bind_may_listen(const struct settings *settings, size_t index, char *error)
 struct binding {
 	const struct address *address;
 	unsigned flags;
-	int *passed; /* by the relay that we take over from, or by the service manager */
-	unsigned passed_count;
-	bool is_left_out;
+	/* Those first that were passed by the relay that we take over from, or by the service manager. */
+	int *sockets;
+	unsigned count;
+	bool is_passed, is_left_out;
+};
+
+struct bound {
+	size_t count;
+	struct binding bindings[]; /* one for each listener of the settings */
 };
 
 static void
@@ -79,16 +85,16 @@ warn_of_no_ipv6(const struct address *address)
 }
 
 static bool
-add_passed(struct binding *binding, int fd)
+add_socket(struct binding *binding, int fd)
 {
-	int *passed = reallocarray(binding->passed, binding->passed_count + 1, sizeof *passed);
+	int *sockets = reallocarray(binding->sockets, binding->count + 1, sizeof *sockets);
 
-	if (!passed) {
+	if (!sockets) {
 		close(fd);
 		return false;
 	}
-	binding->passed = passed;
-	passed[binding->passed_count++] = fd;
+	binding->sockets = sockets;
+	sockets[binding->count++] = fd;
 	return true;
 }
 
@@ -100,7 +106,7 @@ find_passed(struct binding *binding, struct takeover *takeover)
 
 	while ((fd = takeover_listener(takeover, binding->address)) >= 0 ||
 	    (fd = ready_listener(binding->address)) >= 0)
-		if (!add_passed(binding, fd))
+		if (!add_socket(binding, fd))
 			return false;
 	return true;
 }
@@ -119,7 +125,7 @@ look_at(const struct settings *settings, size_t index, struct takeover *takeover
 	*binding = (struct binding){ .address = address, .flags = listen_flags(settings, address) };
 	if (!find_passed(binding, takeover))
 		return fail(EX_OSERR, memory_is_short);
-	if (binding->passed_count > 0)
+	if (binding->count > 0)
 		return EX_OK;
 	fd = socket_listen(address, binding->flags, error);
 	binding->is_left_out = fd < 0 && errno == EAFNOSUPPORT && binding->flags == LISTEN_V6_ONLY;
@@ -132,81 +138,94 @@ look_at(const struct settings *settings, size_t index, struct takeover *takeover
 	return EX_OK;
 }
 
-static int
-give(struct worker *worker, size_t index, int fd)
-{
-	if (worker_add_listener(worker, index, fd)) {
-		ready_store(fd);
-		return EX_OK;
-	}
-	close(fd);
-	return fail(EX_OSERR, memory_is_short);
-}
-
-/* A socket of our own for this worker.  Beside one that was passed as the only one of its address there can
- * be no other, so that is shared. */
+/* A socket of our own for one worker, so that the kernel shares new connections out.  Beside one that
+ * was passed as the only one of its address there can be no other, so that is shared. */
 static int
 open_socket(const struct binding *binding, int *fd)
 {
-	bool is_shared = binding->passed_count > 0 && !socket_is_one_of_several(binding->passed[0]);
+	bool is_shared = binding->is_passed && !socket_is_one_of_several(binding->sockets[0]);
 	char error[SENTENCE];
 
-	*fd = is_shared ? dup(binding->passed[0])
+	*fd = is_shared ? dup(binding->sockets[0])
 			: socket_listen(binding->address, LISTEN_SHARED | binding->flags, error);
 	if (*fd < 0 && is_shared)
 		return fail(EX_OSERR, "the passed listener cannot be shared");
 	return *fd < 0 ? fail(EX_UNAVAILABLE, error) : EX_OK;
 }
 
-/* Each worker has a socket of its own, where that is possible, and none that was passed is closed: who waits
- * in it would be refused. */
+/* As many as there are workers, or as were passed if those are more: none that was passed is closed,
+ * since who waits in it would be refused. */
 static int
-bind_listener(
-    size_t index, struct binding *binding, struct worker *const *workers, unsigned worker_count)
+open_sockets(struct binding *binding, unsigned worker_count)
 {
-	int fd, code = EX_OK;
+	int code = EX_OK, fd;
 
-	for (unsigned i = binding->passed_count; i < worker_count && code == EX_OK; i++) {
+	binding->is_passed = binding->count > 0;
+	while (binding->count < worker_count && code == EX_OK) {
 		code = open_socket(binding, &fd);
-		if (code == EX_OK)
-			code = give(workers[i], index, fd);
-	}
-	for (unsigned i = 0; i < binding->passed_count && code == EX_OK; i++) {
-		fd = binding->passed[i];
-		binding->passed[i] = -1;
-		code = give(workers[i % worker_count], index, fd);
+		if (code == EX_OK && !add_socket(binding, fd))
+			code = fail(EX_OSERR, memory_is_short);
 	}
 	if (code == EX_OK)
-		log_listening(binding->address, binding->passed_count > 0);
+		log_listening(binding->address, binding->is_passed);
 	return code;
-}
-
-static void
-wipe(struct binding *binding)
-{
-	for (unsigned i = 0; i < binding->passed_count; i++)
-		if (binding->passed[i] >= 0)
-			close(binding->passed[i]);
-	free(binding->passed);
 }
 
 int
-bind_listeners(const struct settings *settings, struct takeover *takeover,
-    struct worker *const *workers, unsigned worker_count)
+bind_listeners(struct bound **out, const struct settings *settings, struct takeover *takeover,
+    unsigned worker_count)
 {
 	size_t count = settings->listeners.count;
-	struct binding *bindings = calloc(count, sizeof *bindings);
-	int code = bindings ? EX_OK : fail(EX_OSERR, memory_is_short);
+	struct bound *bound = *out = calloc(1, sizeof *bound + count * sizeof bound->bindings[0]);
+	int code = bound ? EX_OK : fail(EX_OSERR, memory_is_short);
 
-	for (size_t i = 0; i < count && code == EX_OK; i++)
-		code = look_at(settings, i, takeover, &bindings[i]);
-	ready_store_forget(); /* those of the last process that are no listeners any more */
 	for (size_t i = 0; i < count && code == EX_OK; i++) {
-		if (!bindings[i].is_left_out)
-			code = bind_listener(i, &bindings[i], workers, worker_count);
+		code = look_at(settings, i, takeover, &bound->bindings[i]);
+		bound->count++;
 	}
-	for (size_t i = 0; bindings && i < count; i++)
-		wipe(&bindings[i]);
-	free(bindings);
+	ready_store_forget(); /* those of the last process that are no listeners any more */
+	for (size_t i = 0; i < count && code == EX_OK; i++)
+		if (!bound->bindings[i].is_left_out)
+			code = open_sockets(&bound->bindings[i], worker_count);
 	return code;
+}
+
+static bool
+give(struct worker *worker, size_t index, int fd)
+{
+	if (!worker_add_listener(worker, index, fd))
+		return false;
+	ready_store(fd);
+	return true;
+}
+
+int
+bound_give(struct bound *bound, struct worker *const *workers, unsigned worker_count)
+{
+	for (size_t i = 0; i < bound->count; i++) {
+		struct binding *binding = &bound->bindings[i];
+
+		for (unsigned n = 0; n < binding->count; n++) {
+			if (!give(workers[n % worker_count], i, binding->sockets[n]))
+				return fail(EX_OSERR, memory_is_short);
+			binding->sockets[n] = -1;
+		}
+	}
+	return EX_OK;
+}
+
+void
+bound_free(struct bound *bound)
+{
+	if (!bound)
+		return;
+	for (size_t i = 0; i < bound->count; i++) {
+		struct binding *binding = &bound->bindings[i];
+
+		for (unsigned n = 0; n < binding->count; n++)
+			if (binding->sockets[n] >= 0)
+				close(binding->sockets[n]);
+		free(binding->sockets);
+	}
+	free(bound);
 }

@@ -333,7 +333,7 @@ check_run(const char *path)
 	int code = EX_OK, trust_code = EX_OK;
 
 	memory_begin();
-	rules = rules_load(path, NULL, stderr, &failure);
+	rules = rules_load(path, NULL, NULL, stderr, &failure);
 	if (!rules)
 		return memory_exit_code(failure == RULES_UNREADABLE ? EX_NOINPUT : EX_CONFIG);
 	tell_facts(rules);

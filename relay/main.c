@@ -36,10 +36,12 @@
 	    OPTION("name", "NAME", "to this server name, or by the route of this pattern"), \
 	    OPTION("client", "ADDRESS[/BITS]", "of this client or network"), AGENT_OPTIONS
 
-enum run_option { RUN_TAKEOVER, RUN_CONFIG, RUN_OPTIONS };
+enum run_option { RUN_TAKEOVER, RUN_NO_SANDBOX, RUN_CONFIG, RUN_OPTIONS };
 static const struct program_option run_options[RUN_OPTIONS + 1] = {
 	[RUN_TAKEOVER] = OPTION("takeover", NULL,
 	    "from the relay that runs, if there is one: no connection is refused meanwhile"),
+	[RUN_NO_SANDBOX] =
+	    OPTION("no-sandbox", NULL, "give up nothing after the start, not even capabilities"),
 	[RUN_CONFIG] = CONFIG_OPTION,
 };
 static const struct program_option config_options[] = { CONFIG_OPTION, { 0 } };
@@ -58,11 +60,11 @@ static const struct program_option flows_options[] = { FLOW_OPTIONS,
 static const struct program_option kick_options[] = { FLOW_OPTIONS, ADMIN_JSON_OPTION,
 	CONFIG_OPTION, { 0 } };
 
-/* From log_start() on nobody waits for whoever reads the log; it is a thread, before which
- * processes begin. */
+/* Processes begin before there are threads. */
 static int
-serve(const char *config, bool takes_over)
+serve(const struct relay_options *asked)
 {
+	struct relay_options options = *asked;
 	struct processes processes;
 	int code;
 
@@ -71,8 +73,8 @@ serve(const char *config, bool takes_over)
 		    stderr, "valise-relay: the system refuses a process: %s\n", strerror(errno));
 		return EX_OSERR;
 	}
-	log_start();
-	code = relay_run(config, takes_over, &processes);
+	options.processes = &processes;
+	code = relay_run(&options);
 	log_stop();
 	processes_end(&processes);
 	return code;
@@ -88,8 +90,10 @@ run(const struct program_command *command, int count, char **arguments)
 		return code;
 	if (!tls_start())
 		return EX_SOFTWARE;
-	return serve(values[RUN_CONFIG] ? values[RUN_CONFIG] : paths_usual_relay_config(),
-	    values[RUN_TAKEOVER] != NULL);
+	return serve(&(struct relay_options){
+	    .path = values[RUN_CONFIG] ? values[RUN_CONFIG] : paths_usual_relay_config(),
+	    .takes_over = values[RUN_TAKEOVER] != NULL,
+	    .has_no_sandbox = values[RUN_NO_SANDBOX] != NULL });
 }
 
 static int

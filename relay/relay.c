@@ -13,7 +13,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/ready.h"
+#include "base/sandbox.h"
 #include "base/shares.h"
+#include "base/watchdog.h"
 #include "base/web.h"
 #include "enrol/crl_refresh.h"
 #include "keys/key_process.h"
@@ -445,15 +447,34 @@ warn_of_root(void)
 		    "the relay does not need the rights of root; run it as its own user with CAP_NET_BIND_SERVICE");
 }
 
+static bool
+start_watchdog(struct relay *relay)
+{
+	relay->watchdog = watchdog_new(relay->loop);
+	for (unsigned i = 0; relay->watchdog && i < relay->shared.worker_count; i++)
+		if (!watchdog_add(relay->watchdog, worker_loop(relay->shared.workers[i])))
+			return false;
+	if (relay->watchdog)
+		watchdog_start(relay->watchdog);
+	return relay->watchdog != NULL;
+}
+
+/* EX_OK, or the exit code after a line in the log. */
+static int
+start_threads(struct relay *relay)
+{
+	if (watch_signals(relay) && start_workers(relay) && start_watchdog(relay) &&
+	    (relay->takeover || web_start(relay->web)))
+		return relay_seal_sandbox(relay);
+	return relay_fail(EX_OSERR, "the system refused a thread, a signal handler or memory");
+}
+
 static void
 serve(struct relay *relay)
 {
-	if (!watch_signals(relay) || !start_workers(relay) ||
-	    (!relay->takeover && !web_start(relay->web))) {
-		log_audit(LOG_ERROR, "start-failed",
-		    "the system refused a thread, a signal handler or memory");
+	relay->code = start_threads(relay);
+	if (relay->code != EX_OK) {
 		relay_stop(relay);
-		relay->code = EX_OSERR;
 		return;
 	}
 	timer_init(&relay->tick, relay->loop, on_tick, relay);
@@ -470,15 +491,24 @@ serve(struct relay *relay)
 }
 
 int
-relay_run(const char *path, bool takes_over, const struct processes *processes)
+relay_run(const struct relay_options *options)
 {
-	struct relay relay = { .reload.path = path,
-		.processes = processes,
+	struct relay relay = { .reload.path = options->path,
+		.processes = options->processes,
 		.since_s = clock_wall_s(),
-		.state = takes_over ? RELAY_TAKING_OVER : RELAY_SERVING };
+		.state = options->takes_over ? RELAY_TAKING_OVER : RELAY_SERVING };
 
+	log_hold();
 	relay.reload.shared = &relay.shared;
-	relay.code = relay_open(&relay, takes_over);
+	relay.code = relay_open(&relay, options->takes_over);
+	if (relay.code == EX_OK && options->has_no_sandbox)
+		sandbox_tell_off();
+	else if (relay.code == EX_OK)
+		relay.code = relay_enter_sandbox(&relay);
+	if (relay.code == EX_OK) {
+		log_start(); /* from here on nobody waits for whoever reads the log */
+		relay.code = relay_make(&relay);
+	}
 	if (relay.code == EX_OK) {
 		warn_of_root();
 		serve(&relay);

@@ -15,10 +15,13 @@
 #include "relay/shared.h"
 #include "relay/worker.h"
 
+struct bound;
 struct fetcher;
 struct processes;
 struct page_view;
+struct sandbox;
 struct takeover;
+struct watchdog;
 struct web;
 
 /*
@@ -50,6 +53,9 @@ struct relay {
 	struct page_view *page; /* NULL: there is no page */
 	struct admin_group admin_group;
 	struct listings listings;
+	struct sandbox *sandbox; /* entered; NULL: there is none */
+	struct watchdog *watchdog;
+	struct bound *bound; /* until the workers have the listeners */
 	int64_t since_s;
 	struct timer tick, deadline;
 	struct memory_tide flows;
@@ -80,11 +86,15 @@ void relay_show_status(struct relay *, const char *state);
 void relay_on_worker(void *relay, enum worker_event);
 extern const struct admin_word relay_admin_words[];
 
-/* relay_start.c: builds all, and takes it apart, whatever there is of it.  The exit code, after a line in
- * the log. */
+/* relay_start.c: builds all, in this order, and takes it apart, whatever there is of it.  The exit code,
+ * after a line in the log.  What is read and bound, without a thread; then what the relay needs no more
+ * is given up, the rest is made, of which some has threads, and when all run, system calls are given up. */
 int relay_open(struct relay *, bool takes_over);
+int relay_enter_sandbox(struct relay *);
+int relay_make(struct relay *);
+int relay_seal_sandbox(struct relay *);
 void relay_close(struct relay *);
-/* Reads the names that were known before, and keeps them from now on. */
+/* Reads the names that were known before, and keeps them from now on; it starts a thread. */
 void relay_know_names(struct relay *);
 int relay_fail(int code, const char *sentence);
 

@@ -10,10 +10,13 @@
 #include "base/log.h"
 #include "base/processes.h"
 #include "base/ready.h"
+#include "base/sandbox.h"
+#include "base/watchdog.h"
 #include "base/web.h"
 #include "enrol/crl_refresh.h"
 #include "keys/key_process.h"
 #include "relay/bind.h"
+#include "relay/confine.h"
 #include "relay/handover.h"
 #include "relay/known_names.h"
 #include "relay/metrics_web.h"
@@ -76,7 +79,7 @@ make_shared(struct relay *relay)
 	const struct rules *rules = relay->reload.rules;
 	struct shared *shared = &relay->shared;
 
-	if (!shared_make(shared, relay->processes->resolver) || !(relay->loop = loop_new()))
+	if (!shared_make(shared, relay->processes->resolver))
 		return false;
 	relay->reload.health = route_health_new(relay->loop, shared->resolver);
 	if (!relay->reload.health || !make_refresh(relay))
@@ -207,7 +210,7 @@ load_rules(struct relay *relay)
 
 	memory_begin();
 	relay->reload.rules =
-	    rules_load(relay->reload.path, relay->shared.session_table, stderr, &failure);
+	    rules_load(relay->reload.path, relay->shared.session_table, NULL, stderr, &failure);
 	relay->reload.in_force_s = clock_wall_s();
 	if (relay->reload.rules)
 		return EX_OK;
@@ -229,7 +232,6 @@ warn_of_descriptors(const struct rules *rules)
 int
 relay_open(struct relay *relay, bool takes_over)
 {
-	const struct shared *shared = &relay->shared;
 	const struct settings *settings;
 	char error[ADMIN_ERROR];
 	int code;
@@ -249,17 +251,62 @@ relay_open(struct relay *relay, bool takes_over)
 	code = relay->takeover ? relay_take_lock(relay) : lock_out_others(settings);
 	if (code != EX_OK)
 		return code;
-	if (!make_shared(relay) || !make_workers(relay))
+	if (!(relay->loop = loop_new()))
 		return relay_fail(EX_OSERR, "memory is short");
 	if ((code = load_trust(relay)) != EX_OK)
 		return code;
-	relay_know_names(relay);
 	reload_stamp(&relay->reload);
-	code = bind_listeners(settings, relay->takeover, shared->workers, shared->worker_count);
+	code = bind_listeners(
+	    &relay->bound, settings, relay->takeover, settings_worker_count(settings));
 	if (code == EX_OK)
 		code = relay_web_open(relay);
 	return code != EX_OK || relay->takeover ? code : listen_to_operator(relay);
 }
+
+int
+relay_make(struct relay *relay)
+{
+	struct shared *shared = &relay->shared;
+	int code;
+
+	if (!make_shared(relay) || !make_workers(relay))
+		return relay_fail(EX_OSERR, "memory is short");
+	relay_know_names(relay);
+	code = bound_give(relay->bound, shared->workers, shared->worker_count);
+	bound_free(relay->bound);
+	relay->bound = NULL;
+	return code;
+}
+
+/* ---- the sandbox ---- */
+
+/* Who takes over begins to listen at the admin socket when it is his. */
+int
+relay_enter_sandbox(struct relay *relay)
+{
+	struct sandbox *sandbox = confine_plan(&relay->reload.rules->settings, relay->reload.path);
+	char error[SANDBOX_ERROR];
+
+	if (!sandbox)
+		return relay_fail(EX_OSERR, "memory is short");
+	if (relay->takeover)
+		sandbox_listening(sandbox, "takeover");
+	relay->sandbox = sandbox;
+	relay->reload.sandbox = sandbox;
+	return sandbox_enter(sandbox, error) ? EX_OK : relay_fail(EX_OSERR, error);
+}
+
+int
+relay_seal_sandbox(struct relay *relay)
+{
+	char error[SANDBOX_ERROR];
+
+	if (!relay->sandbox || sandbox_seal(relay->sandbox, error))
+		return EX_OK;
+	return relay_fail(EX_OSERR, error);
+}
+
+/* ---- the end ---- */
 
 void
 relay_close(struct relay *relay)
@@ -269,6 +316,7 @@ relay_close(struct relay *relay)
 	admin_free(relay->admin);
 	web_stop(relay->web);
 	page_view_free(relay->page);
+	bound_free(relay->bound);
 	handover_stop(shared->handover);
 	takeover_free(relay->takeover);
 	route_health_free(relay->reload.health);
@@ -277,6 +325,7 @@ relay_close(struct relay *relay)
 	fetcher_free(relay->fetcher);
 	for (unsigned i = 0; i < shared->worker_count; i++)
 		worker_join(shared->workers[i]);
+	watchdog_free(relay->watchdog);
 	listing_abandon_all(&relay->listings);
 	key_process_stop();
 	loop_free(relay->loop); /* their last reports are delivered here */
@@ -288,5 +337,6 @@ relay_close(struct relay *relay)
 	trustwatch_keep_revoked(shared->trustwatch);
 	rules_release(relay->reload.rules);
 	reload_faults_wipe(&relay->reload.faults);
+	sandbox_free(relay->sandbox);
 	shared_wipe(shared);
 }

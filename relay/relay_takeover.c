@@ -6,6 +6,7 @@
 #include "base/admin.h"
 #include "base/log.h"
 #include "base/ready.h"
+#include "base/sandbox.h"
 #include "base/web.h"
 #include "relay/relay.h"
 #include "relay/relay_private.h"
@@ -59,6 +60,8 @@ take_admin(struct relay *relay)
 	    error);
 	if (!relay->admin || !admin_let_look(relay->admin, &relay->admin_group, error))
 		log_event(LOG_WARNING, "admin-unavailable", error);
+	if (relay->sandbox && !sandbox_stop_listening(relay->sandbox, error))
+		log_event(LOG_ERROR, "sandbox-partial", error);
 }
 
 /* False: it is stopping, or has done so before. */

@@ -118,7 +118,8 @@ read_rules(struct reload *reload, const struct reload_asker *asker)
 	struct rules *rules;
 
 	mistakes_open(&mistakes);
-	rules = rules_load(reload->path, reload->shared->session_table, mistakes.out, &failure);
+	rules = rules_load(
+	    reload->path, reload->shared->session_table, reload->sandbox, mistakes.out, &failure);
 	mistakes_close(&mistakes, rules != NULL, old_configuration, asker);
 	return rules;
 }

@@ -13,15 +13,17 @@
 struct crl_refresh;
 struct reload_asker;
 struct rules;
+struct sandbox;
 struct route_health;
 struct settings;
 struct shared;
 struct trust;
 
 struct reload {
-	const char *path;      /* borrowed */
-	struct shared *shared; /* borrowed */
-	struct rules *rules;   /* held: in force */
+	const char *path;              /* borrowed */
+	const struct sandbox *sandbox; /* borrowed: that this process is in; NULL: none */
+	struct shared *shared;         /* borrowed */
+	struct rules *rules;           /* held: in force */
 	struct file_stamp certificate, private_key;
 	/* Of the certificate in force; 0: none. */
 	int64_t certificate_begins_s, certificate_ends_s;

@@ -9,10 +9,12 @@
 #include "base/hash.h"
 #include "base/host.h"
 #include "base/memory.h"
+#include "base/sandbox.h"
 #include "base/socket.h"
 #include "pki/cert.h"
 #include "keys/key_pair.h"
 #include "keys/key_process.h"
+#include "relay/confine.h"
 #include "relay/session_table.h"
 #include "relay/renew.h"
 #include "relay/route.h"
@@ -257,9 +259,23 @@ load_routes(struct rules *rules, struct conf_report *report)
 	return false;
 }
 
+/* What is out of reach would be told as a lack of rights, for which nobody would find the reason. */
+static bool
+is_in_reach(
+    const struct sandbox *sandbox, const struct settings *settings, struct conf_report *report)
+{
+	struct sandbox *wanted = sandbox ? confine_plan_reload(settings, report->path) : NULL;
+	char sentence[SANDBOX_ERROR];
+
+	if (wanted && sandbox_misses(sandbox, wanted, sentence))
+		conf_error(report, (struct conf_mark){ 0 }, "%s", sentence);
+	sandbox_free(wanted);
+	return report->errors == 0;
+}
+
 struct rules *
-rules_load(
-    const char *path, struct session_table *table, FILE *messages, enum rules_failure *failure)
+rules_load(const char *path, struct session_table *table, const struct sandbox *sandbox,
+    FILE *messages, enum rules_failure *failure)
 {
 	struct counted *counted = calloc(1, sizeof *counted);
 	struct conf_report report = { .out = messages, .path = path };
@@ -274,6 +290,7 @@ rules_load(
 	pthread_mutex_init(&counted->lock, NULL);
 	counted->rules.path = path;
 	is_read = settings_read(&counted->rules.settings, path, messages, &unreadable) &&
+	    is_in_reach(sandbox, &counted->rules.settings, &report) &&
 	    settle_keys(&counted->rules, table, &report);
 	if (is_read && table)
 		renew_mend(&counted->rules.settings);

@@ -14,6 +14,7 @@
 #include "relay/settings.h"
 
 struct route_static;
+struct sandbox;
 struct session_table;
 struct tls_config;
 
@@ -31,9 +32,9 @@ enum rules_failure { RULES_FINE, RULES_UNREADABLE, RULES_BAD };
 
 /* Reads and judges everything; each mistake is told on `messages`. NULL with *failure set.
  * `table` is where channel keys are found; it must outlive the rules.  NULL: a check, which changes no
- * file. */
-struct rules *rules_load(
-    const char *path, struct session_table *, FILE *messages, enum rules_failure *failure);
+ * file.  `sandbox`, if this process is in one, must reach all folders that are wanted. */
+struct rules *rules_load(const char *path, struct session_table *, const struct sandbox *,
+    FILE *messages, enum rules_failure *failure);
 /* Reads the certificate and its key again under the same settings; false: the old ones stay. */
 bool rules_renew(struct rules *, FILE *messages);
 /* The TLS configuration for new sessions; held for the caller. Any thread. */

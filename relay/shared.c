@@ -22,7 +22,8 @@ shared_init(struct shared *shared)
 	pthread_mutex_init(&shared->end_lock, NULL);
 	pthread_cond_init(&shared->end, NULL);
 	flow_ids_init(&shared->flow_ids);
-	return (shared->session_table = session_table_new()) && (shared->handover = handover_new());
+	return (shared->session_table = session_table_new()) &&
+	    (shared->handover = handover_new()) && (shared->trustwatch = trustwatch_new());
 }
 
 bool
@@ -46,7 +47,6 @@ shared_make(struct shared *shared, struct helper *resolver)
 	    (shared->usage_table = usage_table_new()) &&
 	    (shared->session_lines = session_lines_new()) && (shared->routes = route_table_new()) &&
 	    (shared->recent_peers = recent_peers_new()) &&
-	    (shared->trustwatch = trustwatch_new()) &&
 	    (shared->resolver = resolver_new_in(resolver));
 }
 

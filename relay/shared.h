@@ -79,10 +79,12 @@ struct shared {
 	_Atomic uint64_t denied; /* flows that lists of addresses have refused since the start */
 };
 
-/* Of {0}: what the rules point at, and locks.  After false (memory is short), too, it is to be wiped. */
+/* Of {0}: what the rules point at, whom to believe, and locks.  After false (memory is short), too, it
+ * is to be wiped. */
 bool shared_init(struct shared *);
-/* Everything else but the workers, without bounds; once it is certain that no other instance
- * runs.  The process that looks up names is borrowed.  False: memory is short. */
+/* Everything else but the workers, without bounds; once it is certain that no other instance runs, and
+ * after the sandbox was entered, since some of it has threads.  The process that looks up names is
+ * borrowed.  False: memory is short. */
 bool shared_make(struct shared *, struct helper *resolver);
 /* When no worker is left. */
 void shared_wipe(struct shared *);

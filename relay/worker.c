@@ -624,6 +624,12 @@ worker_start(struct worker *worker, unsigned number)
 	return false;
 }
 
+struct loop *
+worker_loop(const struct worker *worker)
+{
+	return thread_loop(worker->thread);
+}
+
 void
 worker_stop(struct worker *worker)
 {

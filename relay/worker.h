@@ -78,6 +78,8 @@ void worker_add_metrics(const struct worker *, struct relay_metrics_sums *);
 /* A part of a listing: the step's argument is the struct worker_context. */
 struct listing_source worker_source(
     struct worker *, bool (*step)(void *context, struct listing_step *));
+/* Of a worker that was started; it lives until worker_join(). */
+struct loop *worker_loop(const struct worker *);
 void worker_stop(struct worker *);
 /* Every worker must have been stopped before the first is joined: they wait for one another. */
 void worker_join(struct worker *);

@@ -34,7 +34,7 @@ struct serve_options {
 	struct common common;
 	const char *config, *url;
 	struct texts names, listen;
-	bool check;
+	bool check, has_no_sandbox;
 };
 
 static const struct option_row rows[] = { { "config", OPTION_TEXT,
@@ -48,6 +48,8 @@ static const struct option_row rows[] = { { "config", OPTION_TEXT,
 	    "where hosts reach it (default: https://NAME)", 0 },
 	{ "check", OPTION_FLAG, offsetof(struct serve_options, check), NULL,
 	    "say whether settings and authority are right, and end", 0 },
+	{ "no-sandbox", OPTION_FLAG, offsetof(struct serve_options, has_no_sandbox), NULL,
+	    "give up nothing after the start, not even capabilities", 0 },
 	{ 0 } };
 
 static const struct synopsis usage = {
@@ -186,9 +188,12 @@ run_signer(struct serve_plan *plan, const int pair[2], const int keys[2])
 	const struct enrolment_options options = { .url = plan->url,
 		.name = plan->names.at[0],
 		.hosts = plan->names,
-		.signatures_per_hour = (int64_t)plan->settings.signatures_per_hour };
+		.signatures_per_hour = (int64_t)plan->settings.signatures_per_hour,
+		.has_sandbox = !plan->options.has_no_sandbox };
 
 	signal(SIGTERM, SIG_IGN);
+	/* Where SQLite may sort what is too much for memory. */
+	setenv("SQLITE_TMPDIR", plan->directory, 1);
 	close(pair[0]);
 	close(keys[0]);
 	close_listeners(plan);
@@ -205,6 +210,7 @@ run_front(const struct serve_plan *plan, const int pair[2], const int keys[2], p
 		.keys = keys[0],
 		.listeners = plan->listeners,
 		.listener_count = plan->listener_count,
+		.has_sandbox = !plan->options.has_no_sandbox,
 		.connections = plan->settings.connections,
 		.requests = plan->settings.requests,
 		.requests_per_identity = plan->settings.requests_per_identity };

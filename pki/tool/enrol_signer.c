@@ -12,7 +12,9 @@
 #include "base/secret.h"
 #include "keys/key_server.h"
 #include "keys/key_store.h"
+#include "pki/tool/authority.h"
 #include "pki/tool/message.h"
+#include "pki/tool/serve_confine.h"
 
 struct talk {
 	int fd;
@@ -99,9 +101,7 @@ start_keys(struct signing_keys *keys)
 {
 	pthread_t thread;
 
-	keys->store = key_store_new_closed();
-	return keys->store && pthread_create(&thread, NULL, serve_keys, keys) == 0 &&
-	    pthread_detach(thread) == 0;
+	return pthread_create(&thread, NULL, serve_keys, keys) == 0 && pthread_detach(thread) == 0;
 }
 
 /* ---- the whole ---- */
@@ -117,10 +117,15 @@ enrol_signer_run(
 	int code;
 
 	signing.control = keys;
-	code = talk && start_keys(&signing) ? 0 : message_no_memory();
+	signing.store = key_store_new_closed();
 	options.keys = signing.store;
-	if (!code)
-		code = enrolment_open(&enrolment, common, &options);
+	code = talk && signing.store ? enrolment_open(&enrolment, common, &options)
+				     : message_no_memory();
+	if (!code && options.has_sandbox)
+		code = serve_confine_signer(
+		    authority_directory(common), enrolment_has_token(enrolment));
+	if (!code && !start_keys(&signing))
+		code = message_no_memory();
 	if (!code) {
 		/* A terminal tells both processes; this one ends with the other. */
 		signal(SIGINT, SIG_IGN);

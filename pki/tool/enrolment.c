@@ -16,6 +16,7 @@
 #include "pki/tool/message.h"
 #include "pki/tool/profile.h"
 #include "pki/tool/setting.h"
+#include "pki/tool/token.h"
 
 enum { BUSY_MS = 5000 /* hosts wait; a command line may wait longer */, HOUR_S = 3600 };
 
@@ -103,6 +104,23 @@ enrolment_close(struct enrolment *enrolment)
 	authority_close(&enrolment->authority);
 	bytes_wipe(enrolment->octets, sizeof enrolment->octets);
 	free(enrolment);
+}
+
+static int
+note_token(void *arg, const struct ca *ca)
+{
+	bool *has_token = arg;
+
+	*has_token = *has_token || token_is_uri(ca->key);
+	return 0;
+}
+
+bool
+enrolment_has_token(struct enrolment *enrolment)
+{
+	bool has_token = false;
+
+	return ca_each(&enrolment->authority.store, note_token, &has_token) != 0 || has_token;
 }
 
 /* ---- keys ---- */

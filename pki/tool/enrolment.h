@@ -28,6 +28,7 @@
 #ifndef PKI_TOOL_ENROLMENT_H
 #define PKI_TOOL_ENROLMENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "keys/key_store.h"
@@ -44,6 +45,7 @@ struct enrolment_options {
 	struct texts hosts;          /* its names */
 	int64_t signatures_per_hour; /* 0: ENROL_SIGNATURES */
 	struct key_store *keys; /* closed; gets the key of the own certificate, as ENROL_OWN_KEY */
+	bool has_sandbox;       /* of the process that signs: it gives up all but the authority */
 };
 
 struct enrolment;
@@ -52,6 +54,8 @@ struct enrolment;
  * The options are borrowed until enrolment_close(), which is to be called in any case. */
 int enrolment_open(struct enrolment **, const struct common *, const struct enrolment_options *);
 void enrolment_close(struct enrolment *);
+/* Whether a CA's key is on a token, or its inventory cannot be asked. */
+bool enrolment_has_token(struct enrolment *);
 
 /* The answer borrows from the enrolment until the next question. */
 void enrolment_answer(

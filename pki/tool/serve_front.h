@@ -9,6 +9,7 @@
 #ifndef PKI_TOOL_SERVE_FRONT_H
 #define PKI_TOOL_SERVE_FRONT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct front_options {
 	const int *listeners;  /* adopted */
 	size_t listener_count;
 	uint64_t connections, requests, requests_per_identity;
+	bool has_sandbox; /* it gives up all but what it serves */
 };
 
 /* Until SIGTERM, or until the process that signs ends; the exit code. */

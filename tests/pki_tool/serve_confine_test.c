@@ -140,6 +140,8 @@ bind_port(void)
 	const struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	if (fd < 0)
+		return errno != ENOSYS;
 	return bind(fd, (const struct sockaddr *)&any, sizeof any) == 0 || errno != EACCES;
 }
 

@@ -63,7 +63,7 @@ load_rules(void)
 
 	assert_true(fd >= 0 && write(fd, settings, sizeof settings - 1) == sizeof settings - 1);
 	close(fd);
-	rules = rules_load(path, NULL, stderr, &failure);
+	rules = rules_load(path, NULL, NULL, stderr, &failure);
 	unlink(path);
 	assert_non_null(rules);
 	return rules;

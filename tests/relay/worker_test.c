@@ -61,7 +61,7 @@ load_rules(void)
 
 	assert_true(fd >= 0 && write(fd, settings, sizeof settings - 1) == sizeof settings - 1);
 	close(fd);
-	loaded = rules_load(path, NULL, stderr, &failure);
+	loaded = rules_load(path, NULL, NULL, stderr, &failure);
 	unlink(path);
 	assert_non_null(loaded);
 	return loaded;
