@@ -414,6 +414,13 @@ sandbox_enter(struct sandbox *sandbox, char error[SANDBOX_ERROR])
 	return enter_landlock(sandbox, error);
 }
 
+/* The kernel has no filters, or a sandbox around this process keeps them from us. */
+static bool
+is_missing(int why)
+{
+	return why == ENOSYS || why == EINVAL || why == EOPNOTSUPP;
+}
+
 bool
 sandbox_seal(struct sandbox *sandbox, char error[SANDBOX_ERROR])
 {
@@ -429,7 +436,7 @@ sandbox_seal(struct sandbox *sandbox, char error[SANDBOX_ERROR])
 		    log_bool("seccomp", true));
 		return true;
 	}
-	if (errno != ENOSYS && errno != EINVAL)
+	if (!is_missing(errno))
 		return fail(error, "system calls cannot be taken away (seccomp)");
 	tell_partial(
 	    "this kernel has no seccomp filters: all system calls stay, within what Landlock and "
@@ -442,7 +449,7 @@ bool
 sandbox_stop_listening(const struct sandbox *sandbox, char error[SANDBOX_ERROR])
 {
 	if (!sandbox->listening_key || SANDBOX_IS_LEFT_OUT || SANDBOX_IS_SANITIZED ||
-	    sandbox_calls_forbid_listening() || errno == ENOSYS || errno == EINVAL)
+	    sandbox_calls_forbid_listening() || is_missing(errno))
 		return true;
 	return fail(error, "listening cannot be given up (seccomp)");
 }

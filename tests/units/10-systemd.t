@@ -50,6 +50,7 @@ def issue(it, role, name, file, user, *hosts):
 def furnish(it):
 	it.do("systemd-sysusers")
 	it.write("/etc/hosts", "127.0.0.1 localhost relay.example open.example pki.example\n")
+	it.do("mkdir", "-p", "/var/lib/valise-pki")
 	it.do("valise-pki", "init", "--no-password", "--name", "Test", "--ca", CA)
 	issue(it, "relay", "relay", "relay", "valise-relay", "relay.example")
 	issue(it, "agent", "agent", "agent", "valise-agent", "open.example")

@@ -60,7 +60,16 @@ class Machine:
 			with open(self.console) as console:
 				raise Failed(f"systemd-nspawn ended with {self.nspawn.returncode}: {console.read()}")
 		with open(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children") as children:
-			return children.read().split()[-1:]
+			return [pid for pid in children.read().split() if self._numbers(pid)[1:] == ["1"]]
+
+	@staticmethod
+	def _numbers(pid):
+		"""Its pids in all its name spaces, from out here inwards."""
+		try:
+			with open(f"/proc/{pid}/status") as status:
+				return re.search(r"^NSpid:\t(.*)$", status.read(), re.M).group(1).split()
+		except (OSError, AttributeError):
+			return []
 
 	def enter(self, *argv, only_network=False):
 		"""The words that run argv in it."""
@@ -88,11 +97,7 @@ class Machine:
 		"""As it is known out here."""
 		inside = self.show(unit, "MainPID")
 		for path in glob.glob("/proc/[0-9]*/status"):
-			try:
-				with open(path) as status:
-					numbers = re.search(r"^NSpid:\t(.*)$", status.read(), re.M).group(1).split()
-			except (OSError, AttributeError):
-				continue
+			numbers = self._numbers(path.split("/")[2])
 			if len(numbers) == 2 and numbers[1] == inside and self._is_ours(numbers[0]):
 				return int(numbers[0])
 		raise Failed(f"{unit} has no process {inside}")
