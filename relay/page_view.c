@@ -202,12 +202,13 @@ describe_view(struct page_view *view)
 	limits = describe_limits(relay, attention);
 	return json_pack(
 	    "{s:s, s:[s, s, s], s:s, s:s?, s:s, s:I, s:I, s:i, s:o?, s:o?, s:o?, s:o?, s:o?, s:o?}",
-	    "program", "valise-relay", "parts", "agents", "names", "events", "version", VALISE_VERSION, "name",
-	    reload->rules->settings.connect_name, "state", relay_state_word(relay), "since",
-	    (json_int_t)relay->since_s, "now", (json_int_t)clock_wall_s(), "workers",
-	    (int)relay->shared.worker_count, "counts", describe_counts(relay), "history",
-	    history_describe(&view->history), "attention", attention, "limits", limits,
-	    "certificates", endings, "refusals", describe_refusals(view));
+	    "program", "valise-relay", "parts", "agents", "names", "events", "version",
+	    VALISE_VERSION, "name", reload->rules->settings.connect_name, "state",
+	    relay_state_word(relay), "since", (json_int_t)relay->since_s, "now",
+	    (json_int_t)clock_wall_s(), "workers", (int)relay->shared.worker_count, "counts",
+	    describe_counts(relay), "history", history_describe(&view->history), "attention",
+	    attention, "limits", limits, "certificates", endings, "refusals",
+	    describe_refusals(view));
 }
 
 void

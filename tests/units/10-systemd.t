@@ -78,12 +78,12 @@ def comes(it, what):
 
 
 def drop_in(it, unit, text):
-	it.write(f"/etc/systemd/system/{unit}.d/test.conf", text)
+	it.write(f"/etc/systemd/system/{unit}.service.d/test.conf", text)
 	it.do("systemctl", "daemon-reload")
 
 
 def no_drop_in(it, unit):
-	it.do("rm", "-r", f"/etc/systemd/system/{unit}.d")
+	it.do("rm", "-r", f"/etc/systemd/system/{unit}.service.d")
 	it.do("systemctl", "daemon-reload")
 
 
