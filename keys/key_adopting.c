@@ -2,6 +2,7 @@
  * them. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +17,44 @@ name_in(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
+}
+
+/* Cuts the last part off, where it is `last`. */
+static bool
+cut_folder(char *folder, const char *last)
+{
+	char *slash = strrchr(folder, '/');
+
+	if (!slash || strcmp(slash + 1, last) != 0)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+/* Where the folder of this file is, behind all links. */
+static bool
+find_folder(const char *path, char found[PATH_MAX])
+{
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof folder, "%.*s", (int)(name_in(path) - path), path);
+	return realpath(folder, found) != NULL;
+}
+
+/* Whoever asks may have been taken over: no key may come out of a folder of keys by a link or by its
+ * name, and none that he knows may take the place of one that is made here.  So only what is in DIR/acme
+ * itself goes to DIR/keys beside it. */
+static bool
+is_of_before(const char *old, const char *path)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	char *slash;
+
+	if (key_waits(path) || !realpath(old, from) || !find_folder(path, to))
+		return false;
+	slash = strrchr(from, '/');
+	*slash = '\0';
+	return cut_folder(from, "acme") && cut_folder(to, "keys") && strcmp(from, to) == 0;
 }
 
 /* acme/account-ID.key: the file itself. */
@@ -81,7 +120,10 @@ key_adopting_adopt(
 	if (access(old, F_OK) != 0)
 		return;
 	key_make_folder(question->path);
-	if (key_use_of(question->path) == KEY_USE_JWS)
+	if (!is_of_before(old, question->path))
+		key_answer_say(saying, KEY_FORBIDDEN,
+		    "%.300s: only what is in the folder acme is moved to the folder keys beside it", old);
+	else if (key_use_of(question->path) == KEY_USE_JWS)
 		adopt_account(old, question->path, saying);
 	else
 		adopt_certified(old, question->path, saying);

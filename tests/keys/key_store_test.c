@@ -370,6 +370,73 @@ says_what_is_wrong_with_a_file(void **state)
 	assert_true(says(&answer, "chmod"));
 }
 
+static struct key_answer
+ask_adoption(const char *old, const char *name)
+{
+	struct key_question question = { .verb = KEY_ADOPT, .data = (const uint8_t *)old };
+	struct key_answer answer;
+
+	question.bytes = strlen(old);
+	snprintf(question.path, sizeof question.path, "%s", kit_path(name));
+	key_store_answer(store, &question, &answer, storage);
+	return answer;
+}
+
+/* A key and its chain, as ACME kept them in one file. */
+static void
+keep_both(const char *name)
+{
+	static const char chain[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+	struct secret both = { 0 };
+	char error[FILE_ERROR], text[4096];
+
+	assert_true(file_read_key(&both, kit_path("p256.key"), sizeof text / 2, error));
+	snprintf(text, sizeof text, "%.*s%s", (int)both.bytes, (char *)both.data, chain);
+	assert_true(file_create(kit_path(name), 0600, text, strlen(text), error));
+	secret_wipe(&both);
+}
+
+/* By the one who asks, who may have been taken over. */
+static void
+moves_nothing_but_what_acme_kept_to_its_folder_beside_it(void **state)
+{
+	static const struct {
+		const char *old, *path;
+		bool is_forbidden;
+	} moves[] = {
+		{ "acme/a.pem", "keys/a.key", false },
+		{ "keys/web.pem", "open/web.key", true },          /* out of the keys */
+		{ "acme/link.pem", "keys/link.key", true },        /* by a link */
+		{ "open/acme/link.pem", "open/keys/a.key", true }, /* by a link to where he reads */
+		{ "acme/b.pem", "open/b.key", true },
+		{ "open/acme/b.pem", "keys/b.key", true },
+		{ "acme/b.pem", "keys/web.pem.next", true }, /* one that he knows, into force */
+		{ "acme/account-b.key", "keys/b.account.next", true },
+		{ "acme/account-b.key", "open/b.account", true },
+		{ "acme/account-b.key", "keys/b.account", false },
+	};
+	static const char *const folders[] = { "acme", "keys", "open", "open/acme", "open/keys" };
+	static const char *const files[] = { "acme/a.pem", "acme/b.pem", "keys/web.pem",
+		"open/acme/b.pem", "acme/account-b.key" };
+	char old[PATH_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		assert_int_equal(mkdir(kit_path(folders[i]), 0700), 0);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		keep_both(files[i]);
+	assert_int_equal(symlink("../keys/web.pem", kit_path("acme/link.pem")), 0);
+	assert_int_equal(symlink("../../keys/web.pem", kit_path("open/acme/link.pem")), 0);
+	for (size_t i = 0; i < sizeof moves / sizeof *moves; i++) {
+		struct key_answer answer;
+
+		snprintf(old, sizeof old, "%s", kit_path(moves[i].old));
+		answer = ask_adoption(old, moves[i].path);
+		assert_int_equal(answer.code, moves[i].is_forbidden ? KEY_FORBIDDEN : KEY_DONE);
+		assert_int_equal(access(kit_path(moves[i].path), F_OK), moves[i].is_forbidden ? -1 : 0);
+	}
+}
+
 static void
 says_nothing_of_the_key_itself(void **state)
 {
@@ -407,6 +474,7 @@ main(void)
 		cmocka_unit_test(signs_nothing_else_with_an_accounts_key),
 		cmocka_unit_test(a_closed_one_has_the_key_that_it_is_given_and_no_file),
 		cmocka_unit_test(says_what_is_wrong_with_a_file),
+		cmocka_unit_test(moves_nothing_but_what_acme_kept_to_its_folder_beside_it),
 		cmocka_unit_test(says_nothing_of_the_key_itself),
 	};
 
