@@ -150,10 +150,11 @@ go_on_telling(struct admin_question *question)
 		admin_move(question, ADMIN_OVER);
 }
 
+/* The message may quote what was asked, cut in the midst of a character. */
 json_t *
 admin_refusal(const char *code, const char *message, json_t *details)
 {
-	json_t *error = json_pack("{s:s, s:s}", "code", code, "message", message);
+	json_t *error = json_pack("{s:s, s:o}", "code", code, "message", admin_text(message));
 
 	if (error && details && json_object_update_missing(error, details) < 0) {
 		json_decref(error);

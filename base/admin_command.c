@@ -126,10 +126,12 @@ look_ahead(struct admin_order *order)
 
 /* ---- showing ---- */
 
+/* In ASCII: terminals obey more characters than JSON escapes, and some of this is others' words. */
 static void
 show_json(const struct admin_order *order, const json_t *document)
 {
-	json_dumpf(document, stdout, order->watch_s > 0 ? JSON_COMPACT : JSON_INDENT(2));
+	json_dumpf(document, stdout,
+	    JSON_ENSURE_ASCII | (order->watch_s > 0 ? JSON_COMPACT : JSON_INDENT(2)));
 	putchar('\n');
 }
 

@@ -53,6 +53,14 @@ on_refuse(void *arg, struct admin_question *question, const json_t *document)
 }
 
 static void
+on_cut(void *arg, struct admin_question *question, const json_t *document)
+{
+	(void)arg;
+	(void)document;
+	admin_refuse(question, "too-bad", "'caf\xc3' is none", NULL);
+}
+
+static void
 on_large(void *arg, struct admin_question *question, const json_t *document)
 {
 	size_t bytes = (size_t)json_integer_value(json_object_get(document, "bytes"));
@@ -106,7 +114,7 @@ on_pieces(void *arg, struct admin_question *question, const json_t *document)
 }
 
 static const struct admin_word words[] = { { "status", on_status, ADMIN_LOOKS }, { "slow", on_slow, ADMIN_CHANGES },
-	{ "refuse", on_refuse, ADMIN_CHANGES }, { "large", on_large, ADMIN_LOOKS }, { "pieces", on_pieces, ADMIN_LOOKS },
+	{ "refuse", on_refuse, ADMIN_CHANGES }, { "cut", on_cut, ADMIN_LOOKS }, { "large", on_large, ADMIN_LOOKS }, { "pieces", on_pieces, ADMIN_LOOKS },
 	{ 0 } };
 
 static int
@@ -250,6 +258,16 @@ a_refusal_says_why_with_its_details(void **state)
 	(void)state;
 	SAY(fd, "{\"command\":\"refuse\"}\n");
 	expect(fd, "{\"error\":{\"code\":\"too-bad\",\"message\":\"it is not so\",\"mistakes\":[\"a:1:2: b\"]}}\n");
+}
+
+static void
+a_refusal_is_heard_whatever_it_quotes(void **state)
+{
+	int fd = connected();
+
+	(void)state;
+	SAY(fd, "{\"command\":\"cut\"}\n");
+	expect(fd, "{\"error\":{\"code\":\"too-bad\",\"message\":\"'caf?' is none\"}}\n");
 }
 
 static void
@@ -813,6 +831,7 @@ static const struct CMUnitTest tests[] = {
 	ADMIN_TEST(a_question_may_come_byte_by_byte),
 	ADMIN_TEST(an_answer_may_come_later),
 	ADMIN_TEST(a_refusal_says_why_with_its_details),
+	ADMIN_TEST(a_refusal_is_heard_whatever_it_quotes),
 	ADMIN_TEST(who_never_asks_or_asks_too_slowly_is_dropped),
 	ADMIN_TEST(a_handler_that_does_not_answer_is_not_waited_for),
 	ADMIN_TEST(who_leaves_before_the_answer_takes_nothing_with_him),

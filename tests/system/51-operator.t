@@ -218,6 +218,18 @@ def a_terminal_gets_a_table_that_stays_in_its_place(scene):
 
 
 @test
+def words_of_others_command_no_terminal(scene):
+	relay = scene.relay()
+	hostile = "x\x1b[2J\x9b2J\u202e\x7f\n"
+	peer = scene.keep(Session(relay, authority().agent("other", "other.example")))
+	peer.up(software=hostile)
+	for form in "--json", "--table":
+		_, out, _ = ask(relay, "agents", form)
+		equal([character for character in out if not character.isprintable() and character not in "\n\x7f"], [], form)
+	equal([row["software"] for row in document(relay, "agents")["agents"]], [hostile], "what it says of itself")
+
+
+@test
 def what_is_kicked_ends_and_nothing_else(scene):
 	relay, agent = pair(scene)
 	source = {"app": "127.0.0.5", "open": "127.0.1.5"}

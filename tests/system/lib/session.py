@@ -13,7 +13,7 @@ AGAIN, FACTS, RESUMED, WITHDRAW_MANY, UNABLE = 129, 130, 131, 132, 133
 
 
 def text8(text):
-	return bytes([len(text)]) + text.encode()
+	return bytes([len(text.encode())]) + text.encode()
 
 
 def frame(kind, body=b""):
