@@ -122,7 +122,8 @@ key_adopting_adopt(
 	key_make_folder(question->path);
 	if (!is_of_before(old, question->path))
 		key_answer_say(saying, KEY_FORBIDDEN,
-		    "%.300s: only what is in the folder acme is moved to the folder keys beside it", old);
+		    "%.300s: only what is in the folder acme is moved to the folder keys beside it",
+		    old);
 	else if (key_use_of(question->path) == KEY_USE_JWS)
 		adopt_account(old, question->path, saying);
 	else

@@ -386,7 +386,8 @@ ask_adoption(const char *old, const char *name)
 static void
 keep_both(const char *name)
 {
-	static const char chain[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+	static const char chain[] =
+	    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 	struct secret both = { 0 };
 	char error[FILE_ERROR], text[4096];
 
@@ -433,7 +434,8 @@ moves_nothing_but_what_acme_kept_to_its_folder_beside_it(void **state)
 		snprintf(old, sizeof old, "%s", kit_path(moves[i].old));
 		answer = ask_adoption(old, moves[i].path);
 		assert_int_equal(answer.code, moves[i].is_forbidden ? KEY_FORBIDDEN : KEY_DONE);
-		assert_int_equal(access(kit_path(moves[i].path), F_OK), moves[i].is_forbidden ? -1 : 0);
+		assert_int_equal(
+		    access(kit_path(moves[i].path), F_OK), moves[i].is_forbidden ? -1 : 0);
 	}
 }
 
