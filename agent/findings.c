@@ -52,32 +52,13 @@ keep(struct diagnosis_findings *findings, enum finding finding, const char *step
 	json_decref(details);
 }
 
-/* What others have said may neither move the cursor of a terminal, nor look like something else. */
-static void
-put_visibly(const char *text, FILE *out)
-{
-	size_t left = strlen(text);
-
-	while (left > 0) {
-		uint32_t point;
-		unsigned bytes = utf8_decode(text, left, &point);
-
-		if (bytes > 0 && !utf8_is_invisible(point))
-			fwrite(text, 1, bytes, out);
-		else
-			fputc('?', out);
-		bytes = bytes > 0 ? bytes : 1;
-		text += bytes;
-		left -= bytes;
-	}
-}
-
 static void
 show(struct diagnosis_findings *findings, enum finding finding, const char *step,
     const char *sentence)
 {
 	fprintf(findings->out, "  [%s] %-12s ", shown[finding].mark, step);
-	put_visibly(sentence, findings->out);
+	/* What others have said may neither move the cursor of a terminal, nor look like something else. */
+	utf8_put_visibly(sentence, findings->out);
 	fputc('\n', findings->out);
 	fflush(findings->out);
 }

@@ -12,6 +12,7 @@
 #include "agent/command.h"
 #include "agent/import_ngrok_private.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "enrol/join.h"
 
 /* ---- the walk ---- */
@@ -21,13 +22,19 @@ import_tell(const struct import_walk *walk, const struct conf_node *node, const 
     const char *format, ...)
 {
 	const struct conf_mark mark = conf_node_mark(node);
+	char *sentence = NULL;
 	va_list arguments;
 
-	fprintf(stderr, "%s:%u:%u: %s: ", walk->path, mark.line, mark.column, key);
+	fprintf(stderr, "%s:%u:%u: ", walk->path, mark.line, mark.column);
+	utf8_put_visibly(key, stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	if (vasprintf(&sentence, format, arguments) < 0)
+		sentence = NULL;
 	va_end(arguments);
+	fputs(": ", stderr);
+	utf8_put_visibly(sentence ? sentence : "memory is short", stderr);
 	putc('\n', stderr);
+	free(sentence);
 }
 
 static const struct import_row *
@@ -173,6 +180,14 @@ read_file(struct import_walk *walk, const struct conf_node *root, struct importe
 /* ---- what is written ---- */
 
 static void
+complain(const char *key, const char *value, const char *reason)
+{
+	fprintf(stderr, "%s: '", key);
+	utf8_put_visibly(value, stderr);
+	fprintf(stderr, "' %s\n", reason);
+}
+
+static void
 write_duration(FILE *out, const char *key, const char *value)
 {
 	uint64_t ms;
@@ -182,8 +197,7 @@ write_duration(FILE *out, const char *key, const char *value)
 	if (duration_parse(value, &ms))
 		fprintf(out, "  %s: %s\n", key, value);
 	else
-		fprintf(
-		    stderr, "%s: '%s' is not a time with its unit, as 10s; left out\n", key, value);
+		complain(key, value, "is not a time with its unit, as 10s; left out");
 }
 
 /* The page of the agent is for its own host. */
@@ -202,8 +216,7 @@ write_page(FILE *out, const char *value)
 			fprintf(out, "\nadmin: {http: 127.0.0.1%s}\n", port);
 			return;
 		}
-	fprintf(stderr,
-	    "web_addr: '%s' is not of this host only; admin.http takes 127.0.0.1:PORT\n", value);
+	complain("web_addr", value, "is not of this host only; admin.http takes 127.0.0.1:PORT");
 }
 
 struct word_pair {
@@ -236,8 +249,10 @@ static void
 write_all(FILE *out, const struct import_walk *walk, const struct imported_agent *agent,
     const char *endpoints)
 {
-	fprintf(out,
-	    "# Made of %s by valise-agent import-ngrok.\n"
+	fputs("# Made of ", out);
+	utf8_put_visibly(walk->path, out);
+	fputs(
+	    " by valise-agent import-ngrok.\n"
 	    "# Every key is explained in valise-agent.yml(5); after a change: valise-agent check\n"
 	    "version: 1\n"
 	    "\n"
@@ -248,7 +263,7 @@ write_all(FILE *out, const struct import_walk *walk, const struct imported_agent
 	    "  connect_cas: /etc/valise/relays-ca.crt\n"
 	    "  certificate: /etc/valise/agent.crt\n"
 	    "  private_key: /etc/valise/agent.key\n",
-	    walk->path);
+	    out);
 	write_duration(out, "heartbeat_interval", agent->interval);
 	write_duration(out, "heartbeat_tolerance", agent->tolerance);
 	if (agent->proxy_url) {

@@ -1,6 +1,8 @@
 /* Decodes UTF-8, by the table of RFC 3629, section 4, and knows which characters cannot be seen. */
 #include "base/utf8.h"
 
+#include <string.h>
+
 static const struct form {
 	unsigned char first, last, low, high, bytes;
 } forms[] = {
@@ -89,4 +91,23 @@ utf8_is_invisible(uint32_t point)
 	while (i < sizeof ranges / sizeof ranges[0] && point > ranges[i].last)
 		i++;
 	return i < sizeof ranges / sizeof ranges[0] && point >= ranges[i].first;
+}
+
+void
+utf8_put_visibly(const char *text, FILE *out)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		uint32_t point;
+		unsigned bytes = utf8_decode(text, left, &point);
+
+		if (bytes > 0 && !utf8_is_invisible(point))
+			fwrite(text, 1, bytes, out);
+		else
+			fputc('?', out);
+		bytes = bytes > 0 ? bytes : 1;
+		text += bytes;
+		left -= bytes;
+	}
 }

@@ -1,6 +1,7 @@
 /* Tests of base/utf8: decoding, and characters that cannot be seen. */
 #include "base/utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "helpers.h"
 
@@ -52,9 +53,25 @@ knows_what_cannot_be_seen(void **state)
 		assert_false(utf8_is_invisible(seen[i]));
 }
 
+static void
+puts_what_is_seen_and_a_mark_for_the_rest(void **state)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	(void)state;
+	assert_non_null(out);
+	utf8_put_visibly("a \"b\" \xc3\xa9\xe2\x82\xac\x1b[2J\n\x7f\xc2\x9b\xe2\x80\xae\xff\xc3", out);
+	assert_int_equal(fclose(out), 0);
+	assert_string_equal(text, "a \"b\" \xc3\xa9\xe2\x82\xac?[2J??????");
+	free(text);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(decodes_what_is_well_formed),
 	cmocka_unit_test(knows_what_cannot_be_seen),
+	cmocka_unit_test(puts_what_is_seen_and_a_mark_for_the_rest),
 };
 
 RUN_TESTS("utf8", tests)

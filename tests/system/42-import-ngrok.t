@@ -155,6 +155,19 @@ def a_file_is_made_and_none_replaced(scene):
 
 
 @test
+def words_of_the_file_command_no_terminal(scene):
+	_, err = imported(scene, """version: 3
+"key\\e[2J": 1
+agent: {web_addr: "0.0.0.0\\e[2J\\n:1", heartbeat_interval: "\\x9b"}
+endpoints:
+  - {name: "a\\e[2J\\nversion: 1", url: "https://x.example.com", upstream: {url: "\\e[2J\\u202e"}}
+  - {url: "https://x.example.com", upstream: {url: "80"}}
+""")
+	equal([line for line in err.splitlines() if not line.isprintable()], [], "lines that a terminal obeys")
+	check("a?[2J?version: 1: left out" in err and "web_addr: '0.0.0.0?[2J?:1'" in err, err)
+
+
+@test
 def what_is_no_such_file_is_said(scene):
 	for text, code, words in (("version: 1\n", 78, "says version 1; versions 2 and 3"),
 			("", 78, "says version nothing"), ("[1, 2]\n", 78, "versions 2 and 3"), ("a: [\n", 78, "not valid YAML"),
