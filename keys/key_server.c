@@ -102,6 +102,28 @@ answer_one(struct served_channel *channel)
 
 /* ---- a channel ---- */
 
+/* False: what speaks HTTP has been taken over, and loses its key. */
+static bool
+take_question(struct served_channel *channel, size_t bytes)
+{
+	if (key_question_decode(cursor_over(channel->packet, bytes), &channel->question))
+		return true;
+	if (*channel->only == '\0')
+		_exit(EX_PROTOCOL);
+	return false;
+}
+
+/* Nobody else would close what was opened for a channel that is for one key. */
+static void
+close_only(struct served_channel *channel)
+{
+	const struct key_question question = { .verb = KEY_CLOSE, .key = channel->number };
+	struct key_answer ignored;
+
+	if (*channel->only != '\0' && channel->number != 0)
+		key_store_answer(channel->server->store, &question, &ignored, channel->storage);
+}
+
 static void *
 serve(void *arg)
 {
@@ -109,12 +131,9 @@ serve(void *arg)
 	struct key_server *server = channel->server;
 	size_t bytes;
 
-	while (hear(channel, &bytes)) {
-		if (!key_question_decode(cursor_over(channel->packet, bytes), &channel->question))
-			_exit(EX_PROTOCOL);
-		if (!answer_one(channel))
-			break;
-	}
+	while (hear(channel, &bytes) && take_question(channel, bytes) && answer_one(channel))
+		continue;
+	close_only(channel);
 	channel_free(channel);
 	atomic_fetch_sub(&server->channels, 1);
 	return NULL;

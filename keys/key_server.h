@@ -3,7 +3,8 @@
  * that ends.  It speaks with nobody but its daemon, on sockets that it was given, and writes no log:
  * what is to be told is in its answers.
  *
- * Who says something that is no question has been taken over: the process ends, and no key with it.
+ * Who says something that is no question has been taken over: the process ends, and no key with it.  On a
+ * channel that is for one key only that channel ends.  What was opened by it is closed with it.
  */
 #ifndef KEYS_KEY_SERVER_H
 #define KEYS_KEY_SERVER_H

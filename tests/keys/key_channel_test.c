@@ -274,6 +274,48 @@ gives_another_process_one_key_only(void **state)
 	assert_int_equal(stop(), 0);
 }
 
+/* Over a channel of one's own. */
+static uint64_t
+open_by(int fd, const char *name)
+{
+	static uint8_t packet[KEY_MESSAGE_BYTES];
+	struct writer out = writer_over(packet, sizeof packet);
+	struct key_question question = { .verb = KEY_OPEN };
+	struct key_answer answer;
+	ssize_t got;
+
+	snprintf(question.path, sizeof question.path, "%s", kit_path(name));
+	assert_true(key_question_encode(&question, &out));
+	assert_int_equal(send(fd, packet, out.bytes, MSG_NOSIGNAL), out.bytes);
+	got = recv(fd, packet, sizeof packet, 0);
+	assert_true(got > 0 && key_answer_decode(cursor_over(packet, (size_t)got), &answer));
+	assert_int_equal(answer.code, KEY_DONE);
+	return answer.key;
+}
+
+/* ... and the daemon keeps its own. */
+static void
+takes_the_one_key_from_who_says_what_is_no_question(void **state)
+{
+	struct key_answer answer;
+	uint64_t kept, lost;
+	int fd;
+
+	(void)state;
+	start(key_server_run);
+	assert_int_equal(ask(KEY_OPEN, "other.key", 0, &answer), KEY_DONE);
+	kept = answer.key;
+	fd = key_channel_new_for(kit_path("own.key"));
+	lost = open_by(fd, "own.key");
+	assert_int_equal(ask(KEY_SIGN, NULL, lost, &answer), KEY_DONE);
+	assert_int_equal(send(fd, "junk", 4, MSG_NOSIGNAL), 4);
+	assert_int_equal(recv(fd, (char[1]){ 0 }, 1, 0), 0); /* after the key was closed */
+	assert_int_equal(ask(KEY_SIGN, NULL, lost, &answer), KEY_UNKNOWN);
+	assert_int_equal(ask(KEY_SIGN, NULL, kept, &answer), KEY_DONE);
+	close(fd);
+	assert_int_equal(stop(), 0);
+}
+
 static int
 set_up(void **state)
 {
@@ -295,6 +337,7 @@ main(void)
 		cmocka_unit_test(tells_at_once_that_the_process_has_gone),
 		cmocka_unit_test(ends_at_what_is_no_question),
 		cmocka_unit_test(gives_another_process_one_key_only),
+		cmocka_unit_test(takes_the_one_key_from_who_says_what_is_no_question),
 	};
 
 	return cmocka_run_group_tests_name("keys/key_channel", tests, set_up, kit_tear_down);
