@@ -389,11 +389,11 @@ keep_both(const char *name)
 	static const char chain[] =
 	    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 	struct secret both = { 0 };
-	char error[FILE_ERROR], text[4096];
+	char error[FILE_ERROR], content[4096];
 
-	assert_true(file_read_key(&both, kit_path("p256.key"), sizeof text / 2, error));
-	snprintf(text, sizeof text, "%.*s%s", (int)both.bytes, (char *)both.data, chain);
-	assert_true(file_create(kit_path(name), 0600, text, strlen(text), error));
+	assert_true(file_read_key(&both, kit_path("p256.key"), sizeof content / 2, error));
+	snprintf(content, sizeof content, "%.*s%s", (int)both.bytes, (char *)both.data, chain);
+	assert_true(file_create(kit_path(name), 0600, content, strlen(content), error));
 	secret_wipe(&both);
 }
 
