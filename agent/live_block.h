@@ -12,8 +12,8 @@
 
 enum { LIVE_BLOCK_LINES = 12 };
 
-/* Lines of less than `columns` characters, LIVE_BLOCK_LINES of them at most; `flows` is how many there have been
- * since the start. */
+/* Lines of less than `columns` characters, LIVE_BLOCK_LINES of them at most; `flows` is how many there
+ * have been since the start. */
 void live_block_text(char out[LOG_FOOTER], unsigned columns, const json_t *status, uint64_t flows);
 
 #endif
