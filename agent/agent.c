@@ -1,8 +1,6 @@
 /*
  * The life of the agent: start, signals, ticks, drain, stop.
  */
-#include "agent/live_block.h"
-#include "agent/metrics.h"
 #include "agent/agent.h"
 
 #include <assert.h>
@@ -21,6 +19,8 @@
 #include "agent/forward_sockets.h"
 #include "agent/metrics_web.h"
 #include "agent/listing.h"
+#include "agent/live_block.h"
+#include "agent/metrics.h"
 #include "agent/page_view.h"
 #include "agent/relay_path.h"
 #include "agent/relay_session.h"

@@ -262,7 +262,7 @@ tell_directories(const struct settings *settings)
 	return EX_CANTCREAT;
 }
 
-/* A port of which only the unit has the right (AmbientCapabilities), and not its user who checks; by errno. */
+/* A port that the unit may have (AmbientCapabilities), and not the user who checks; by errno. */
 static bool
 is_for_the_unit(const struct settings *settings, size_t index)
 {
