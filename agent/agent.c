@@ -14,7 +14,7 @@
 
 #include "agent/acme.h"
 #include "agent/challenge.h"
-#include "agent/confine.h"
+#include "agent/agent_confine.h"
 #include "agent/endpoint_health.h"
 #include "agent/forward_sockets.h"
 #include "agent/metrics_web.h"

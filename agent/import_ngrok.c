@@ -11,6 +11,7 @@
 
 #include "agent/command.h"
 #include "agent/import_ngrok_private.h"
+#include "base/paths.h"
 #include "base/units.h"
 #include "base/utf8.h"
 #include "enrol/join.h"
@@ -251,7 +252,7 @@ write_all(FILE *out, const struct import_walk *walk, const struct imported_agent
 {
 	fputs("# Made of ", out);
 	utf8_put_visibly(walk->path, out);
-	fputs(
+	fprintf(out,
 	    " by valise-agent import-ngrok.\n"
 	    "# Every key is explained in valise-agent.yml(5); after a change: valise-agent check\n"
 	    "version: 1\n"
@@ -260,10 +261,10 @@ write_all(FILE *out, const struct import_walk *walk, const struct imported_agent
 	    "  # Who this agent is and where its relay is; `valise-agent join` has them in the\n"
 	    "  # configuration that it writes.\n"
 	    "  connect_url: [connect.example.net:443]\n"
-	    "  connect_cas: /etc/valise/relays-ca.crt\n"
-	    "  certificate: /etc/valise/agent.crt\n"
-	    "  private_key: /etc/valise/agent.key\n",
-	    out);
+	    "  connect_cas: %s/relays-ca.crt\n"
+	    "  certificate: %s/agent.crt\n"
+	    "  private_key: %s/agent.key\n",
+	    paths_sysconfdir, paths_sysconfdir, paths_sysconfdir);
 	write_duration(out, "heartbeat_interval", agent->interval);
 	write_duration(out, "heartbeat_tolerance", agent->tolerance);
 	if (agent->proxy_url) {

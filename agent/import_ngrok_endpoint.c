@@ -1,10 +1,12 @@
 /* One endpoint or tunnel of ngrok's, as an endpoint of ours. */
 #include "agent/import_ngrok_private.h"
 
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
 #include "agent/url.h"
+#include "base/paths.h"
 #include "enrol/join.h"
 
 /* Of both versions; what one has not stays NULL. */
@@ -228,10 +230,12 @@ write_list(const struct import_walk *walk, const char *key, const struct conf_no
 /* ngrok takes the text of a file, too. */
 static void
 write_file(const struct import_walk *walk, const struct imported *from, const char *key,
-    const char *value, const char *placeholder)
+    const char *value, const char *name)
 {
 	bool is_text = strstr(value, "-----BEGIN") != NULL;
+	char placeholder[PATH_MAX];
 
+	snprintf(placeholder, sizeof placeholder, "%s/%s", paths_sysconfdir, name);
 	if (is_text)
 		import_tell(walk, from->node, from->name,
 		    "the file itself stands there; put it into %s, and only the agent's user should read a key",
@@ -244,10 +248,8 @@ write_termination(const struct import_walk *walk, const struct imported *from)
 {
 	fputs("    agent_tls_termination:\n", walk->endpoints);
 	if (from->certificate && from->key) {
-		write_file(walk, from, "      server_certificate", from->certificate,
-		    "/etc/valise/server.crt");
-		write_file(
-		    walk, from, "      server_private_key", from->key, "/etc/valise/server.key");
+		write_file(walk, from, "      server_certificate", from->certificate, "server.crt");
+		write_file(walk, from, "      server_private_key", from->key, "server.key");
 	} else {
 		fputs(
 		    "      # The agent ends TLS, where ngrok's cloud did.  Agree to the terms of the ACME\n"

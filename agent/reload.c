@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "agent/acme.h"
-#include "agent/confine.h"
+#include "agent/agent_confine.h"
 #include "agent/crl_urls.h"
 #include "agent/endpoint_health.h"
 #include "agent/relay_path.h"

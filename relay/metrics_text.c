@@ -191,7 +191,7 @@ relay_snapshot_text(const struct relay_snapshot *snapshot, enum metrics_format f
 
 	metrics_text_begin(&text, format);
 	metrics_process(&text, "valise-relay", snapshot->since_s);
-	put_one(&text, "valise_relay_ready", METRICS_GAUGE, snapshot->obstacle == NULL,
+	put_one(&text, "valise_relay_ready", METRICS_GAUGE, !snapshot->obstacle,
 	    "Whether it takes clients.");
 	put_one(&text, "valise_relay_workers", METRICS_GAUGE, snapshot->workers, "Worker threads.");
 	put_flows(&text, snapshot);

@@ -106,9 +106,8 @@ def with_files(text, name):
 def checked(scene, text, name):
 	"""(exit status, what check says of it), once it is known who the agent is."""
 	certificate, key = authority().agent("import", "*.example.com", "*.example.net")
-	for old, new in (("/etc/valise/relays-ca.crt", authority().cas("relay")), ("/etc/valise/agent.crt", certificate),
-			("/etc/valise/agent.key", key)):
-		text = text.replace(old, new)
+	for name, path in (("relays-ca.crt", authority().cas("relay")), ("agent.crt", certificate), ("agent.key", key)):
+		text = re.sub(rf" \S*/{name}", f" {path}", text)
 	path = f"{scene.dir}/agent.yml"
 	with open(path, "w") as file:
 		file.write(text.replace("agent:\n", f"agent:\n  state_dir: {scene.state('import')}\n", 1))

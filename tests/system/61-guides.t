@@ -36,7 +36,7 @@ def place(scene, files):
 
 def hold(scene, program, text, where):
 	path = f"{scene.dir}/{program}.yml"
-	text = text.replace("/etc/valise", where).replace("/var/lib/valise-agent", scene.state("guide"))
+	text = re.sub(r"[^\s\[]*/etc/valise", where, text).replace("/var/lib/valise-agent", scene.state("guide"))
 	if "state_dir" not in text:
 		text = text.replace("agent:\n", f"agent:\n  state_dir: {scene.state('guide')}\n", 1)
 	with open(path, "w") as file:

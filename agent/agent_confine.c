@@ -1,5 +1,5 @@
 /* One line for each setting that names a file or a folder. */
-#include "agent/confine.h"
+#include "agent/agent_confine.h"
 
 #include "acme/store.h"
 #include "agent/settings.h"

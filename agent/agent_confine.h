@@ -2,8 +2,8 @@
  * What the agent may touch once it serves (base/sandbox.h): the folders that its configuration or its command
  * line names at the start, and nothing else.
  */
-#ifndef AGENT_CONFINE_H
-#define AGENT_CONFINE_H
+#ifndef AGENT_AGENT_CONFINE_H
+#define AGENT_AGENT_CONFINE_H
 
 struct agent_settings;
 struct sandbox;
