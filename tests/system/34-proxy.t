@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 """PROXY headers: what upstreams are told, what is believed of proxies in front, and with HAProxy and nginx on either side."""
+import os
 import socket
 import ssl
 import subprocess
@@ -390,10 +391,12 @@ NGINX_LOG = '''"from=$proxy_protocol_addr:$proxy_protocol_port to=$proxy_protoco
 def nginx_understands_what_it_is_told(scene):
 	port, tls_port, sealed = free_port(), free_port(), "sealed.example.com"
 	certificate, key = authority().server(sealed)
+	temp = f"{scene.dir}/nginx"		# a folder that nginx gives to its own user
+	os.mkdir(temp)
 	taker = nginx(scene, port, f"""http {{
 		log_format told {NGINX_LOG}; access_log {scene.dir}/nginx.access told;
-		client_body_temp_path {scene.dir}; proxy_temp_path {scene.dir}; fastcgi_temp_path {scene.dir}; uwsgi_temp_path {scene.dir};
-		scgi_temp_path {scene.dir}; client_header_buffer_size 8k;
+		client_body_temp_path {temp}; proxy_temp_path {temp}; fastcgi_temp_path {temp}; uwsgi_temp_path {temp};
+		scgi_temp_path {temp}; client_header_buffer_size 8k;
 		server {{ listen 127.0.0.1:{port} proxy_protocol; location / {{ return 200 hello; }} }}
 		server {{ listen 127.0.0.1:{tls_port} ssl proxy_protocol; ssl_certificate {certificate}; ssl_certificate_key {key};
 			location / {{ return 200 hello; }} }}

@@ -32,6 +32,9 @@ class Stage:
 		self.crt, self.key, self.crl = (f"{scene.dir}/{name}" for name in ("app.crt", "app.key", "clients.crl"))
 		self.put_server(0)
 		self.put_crl()
+		# Where the agent's other files are: its sandbox reaches no other folder later.
+		self.vendor_files = [shutil.copy(source, f"{scene.dir}/vendor-{name}")
+			for name, source in (("ca.crt", self.vendor.cas("client")), ("clients.crl", self.vendor.crls("client")))]
 		self.relay = scene.relay(workers=2, log={"level": "info"}, routes=[self.static_route(0)])
 		self.agent = scene.agent(self.relay, [self.endpoint(0, False)], authority().agent("agent", NAME),
 			workers=2, log={"level": "info"})
@@ -62,11 +65,11 @@ class Stage:
 		return dict(route(STATIC, self.greeter), **self.banned(banned))
 
 	def endpoint(self, banned, has_vendor):
-		parties = [self.pki, self.vendor] if has_vendor else [self.pki]
+		cas, crls = self.vendor_files if has_vendor else (None, None)
 		return terminate(NAME, f"tcp://127.0.0.1:{self.upstream.port}", {
 			"server_certificate": self.crt, "server_private_key": self.key,
-			"mutual_tls_certificate_authorities": [party.cas("client") for party in parties],
-			"mutual_tls_crls": [self.crl] + [party.crls("client") for party in parties[1:]]}, **self.banned(banned))
+			"mutual_tls_certificate_authorities": [self.pki.cas("client")] + [cas] * has_vendor,
+			"mutual_tls_crls": [self.crl] + [crls] * has_vendor}, **self.banned(banned))
 
 	# ---- a reload
 

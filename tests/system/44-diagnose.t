@@ -2,6 +2,7 @@
 """valise-agent diagnose: the way to each relay, what it says to each endpoint, upstreams, and who answers outside."""
 import json
 import os
+import shutil
 import socket
 
 from lib import *
@@ -97,7 +98,9 @@ def who_opens_tls_on_the_way_is_named(scene):
 	"""What a middlebox of the network shows: the relay's name, by a CA of its own."""
 	relay, agent = settled(scene, [passthrough(NAME, scene.tls_upstream(http, NAME))])
 	stranger = Authority()
-	relay.settings["connect"]["certificate"], relay.settings["connect"]["private_key"] = stranger.relay()
+	folder = os.path.dirname(relay.settings["connect"]["certificate"])	# the relay's sandbox reaches no other one later
+	relay.settings["connect"]["certificate"], relay.settings["connect"]["private_key"] = (
+		shutil.copy(source, f"{folder}/stranger{source[-4:]}") for source in stranger.relay())
 	relay.write(relay.settings)
 	relay.reload()
 	relay.wait_event("reloaded")
