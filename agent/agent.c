@@ -34,6 +34,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/mistakes.h"
+#include "base/opener.h"
 #include "base/processes.h"
 #include "base/socket.h"
 #include "base/ready.h"
@@ -620,7 +621,11 @@ enter_sandbox(struct agent *agent, char error[ENDPOINT_ERROR])
 	agent->live.sandbox = sandbox;
 	if (!sandbox)
 		snprintf(error, ENDPOINT_ERROR, "memory is short");
-	return sandbox && sandbox_enter(sandbox, error) ? 0 : EX_OSERR;
+	else if (!opener_start(sandbox))
+		snprintf(error, ENDPOINT_ERROR, "the system refuses a process to open files with");
+	else if (sandbox_enter(sandbox, error))
+		return 0;
+	return EX_OSERR;
 }
 
 static bool
@@ -760,6 +765,7 @@ tear_down(struct agent *agent)
 	relay_paths_free(context->paths);
 	resolver_free(context->resolver);
 	key_process_stop();
+	opener_stop();
 	loop_free(context->loop);
 	web_free(agent->web.web);
 	if (context->endpoint_table)

@@ -1,9 +1,13 @@
 /* One line for each setting that names a file or a folder. */
 #include "agent/agent_confine.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 #include "acme/store.h"
 #include "agent/settings.h"
 #include "base/sandbox.h"
+#include "pki/crl_store.h"
 
 static void
 add_proxy(struct sandbox *plan, const struct fetch_proxy_settings *proxy)
@@ -12,13 +16,25 @@ add_proxy(struct sandbox *plan, const struct fetch_proxy_settings *proxy)
 	sandbox_files(plan, "agent.proxy.cas", &proxy->cas, SANDBOX_READ);
 }
 
+/* What a process of its own reads is forbidden to the daemon. */
+static void
+add_key(struct sandbox *plan, const struct agent_settings *settings, const char *key,
+    const char *file, const char *certificate, unsigned rights)
+{
+	if (settings->has_key_process)
+		sandbox_forbid_key(plan, file, certificate);
+	else
+		sandbox_file(plan, key, file, rights);
+}
+
 static void
 add_relays(struct sandbox *plan, const struct agent_settings *settings)
 {
 	unsigned own = settings->renew.url ? SANDBOX_CHANGE : SANDBOX_READ;
 
 	sandbox_file(plan, "agent.certificate", settings->certificate, own);
-	sandbox_file(plan, "agent.private_key", settings->private_key, own);
+	add_key(
+	    plan, settings, "agent.private_key", settings->private_key, settings->certificate, own);
 	sandbox_files(plan, "agent.renew.cas", &settings->renew.cas, SANDBOX_READ);
 	sandbox_files(plan, "agent.connect_cas", &settings->connect_cas, SANDBOX_READ);
 	sandbox_files(plan, "agent.connect_crls", &settings->connect_crls, SANDBOX_READ);
@@ -28,16 +44,19 @@ add_relays(struct sandbox *plan, const struct agent_settings *settings)
 }
 
 static void
-add_upstream(struct sandbox *plan, const struct upstream_settings *upstream)
+add_upstream(struct sandbox *plan, const struct agent_settings *settings,
+    const struct upstream_settings *upstream)
 {
 	sandbox_files(plan, "upstream.cas", &upstream->cas, SANDBOX_READ);
 	sandbox_files(plan, "upstream.crls", &upstream->crls, SANDBOX_READ);
 	sandbox_file(plan, "upstream.certificate", upstream->certificate, SANDBOX_READ);
-	sandbox_file(plan, "upstream.private_key", upstream->private_key, SANDBOX_READ);
+	add_key(plan, settings, "upstream.private_key", upstream->private_key,
+	    upstream->certificate, SANDBOX_READ);
 }
 
 static void
-add_endpoint(struct sandbox *plan, const struct endpoint_settings *endpoint)
+add_endpoint(struct sandbox *plan, const struct agent_settings *settings,
+    const struct endpoint_settings *endpoint)
 {
 	const struct termination_settings *termination = &endpoint->termination;
 
@@ -45,24 +64,26 @@ add_endpoint(struct sandbox *plan, const struct endpoint_settings *endpoint)
 		const struct certificate_settings *one = agent_settings_certificate(termination, i);
 
 		sandbox_file(plan, "server_certificate", one->certificate, SANDBOX_READ);
-		sandbox_file(plan, "server_private_key", one->private_key, SANDBOX_READ);
+		add_key(plan, settings, "server_private_key", one->private_key, one->certificate,
+		    SANDBOX_READ);
 		sandbox_file(plan, "server_ocsp_response", one->staple, SANDBOX_READ);
 	}
 	sandbox_files(plan, "mutual_tls_certificate_authorities", &termination->cas, SANDBOX_READ);
 	sandbox_files(plan, "mutual_tls_crls", &termination->crls, SANDBOX_READ);
 	sandbox_files(plan, "acme.cas", &termination->acme.cas, SANDBOX_READ);
 	sandbox_file(plan, "acme.eab.hmac_key_file", termination->acme.mac_key_file, SANDBOX_READ);
-	add_upstream(plan, &endpoint->upstream);
+	add_upstream(plan, settings, &endpoint->upstream);
 }
 
 /* What listens at a local path is made anew at a reload. */
 static void
-add_forward(struct sandbox *plan, const struct forward_settings *forward)
+add_forward(struct sandbox *plan, const struct agent_settings *settings,
+    const struct forward_settings *forward)
 {
 	if (forward->listener.as.any.sa_family == AF_UNIX)
 		sandbox_file(
 		    plan, "forwards.listen", forward->listener.as.local.sun_path, SANDBOX_SOCKET);
-	add_upstream(plan, &forward->upstream);
+	add_upstream(plan, settings, &forward->upstream);
 }
 
 /* An agent that has forwards may move them to other ports at a reload. */
@@ -76,9 +97,9 @@ agent_confine_plan_reload(const struct agent_settings *settings, const char *con
 	sandbox_file(plan, "configuration", config_path, SANDBOX_READ);
 	add_relays(plan, settings);
 	for (size_t i = 0; i < settings->endpoints.count; i++)
-		add_endpoint(plan, agent_settings_endpoint(settings, i));
+		add_endpoint(plan, settings, agent_settings_endpoint(settings, i));
 	for (size_t i = 0; i < settings->forwards.count; i++)
-		add_forward(plan, agent_settings_forward(settings, i));
+		add_forward(plan, settings, agent_settings_forward(settings, i));
 	if (settings->forwards.count > 0)
 		sandbox_listening(plan, "forwards");
 	return plan;
@@ -88,12 +109,22 @@ struct sandbox *
 agent_confine_plan(const struct agent_settings *settings, const char *config_path)
 {
 	struct sandbox *plan = agent_confine_plan_reload(settings, config_path);
-	char ignored[FILE_ERROR];
+	char ignored[FILE_ERROR], folder[PATH_MAX];
 
 	if (!plan)
 		return NULL;
 	sandbox_host(plan);
 	sandbox_folder(plan, "agent.state_dir", settings->state_dir, SANDBOX_CHANGE);
+	/* Where keys lie in it, what is beneath needs rules of its own. */
+	if (settings->state_dir && sandbox_forbids_in(plan, settings->state_dir)) {
+		snprintf(folder, sizeof folder, "%s/keys", settings->state_dir);
+		sandbox_forbid(plan, folder); /* accounts and what waits, too */
+		sandbox_folder(plan, "agent.state_dir",
+		    crl_store_folder(settings->state_dir, folder), SANDBOX_CHANGE);
+		snprintf(folder, sizeof folder, "%s/acme", settings->state_dir);
+		store_open(settings->state_dir, ignored);
+		sandbox_folder(plan, "agent.state_dir", folder, SANDBOX_CHANGE);
+	}
 	/* Made now, since it could not be made later; who uses it tells what is wrong with it. */
 	if (settings->acme_dir)
 		store_open(settings->acme_dir, ignored);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/helper.h"
 #include "base/pass.h"
 #include "base/sandbox_private.h"
 
@@ -178,6 +179,30 @@ opener_open(const char *path)
 	pthread_mutex_unlock(&asker.lock);
 	errno = why;
 	return fd;
+}
+
+static struct helper *helper;
+
+bool
+opener_start(struct sandbox *plan)
+{
+	const struct helper_plan one = {
+		.name = "opener", .ways = 1, .run = opener_run, .arg = plan
+	};
+
+	if (plan->forbidden_count == 0)
+		return true;
+	helper = helper_start(&one);
+	if (helper)
+		opener_use(helper_way(helper, 0));
+	return helper;
+}
+
+void
+opener_stop(void)
+{
+	helper_end(helper);
+	helper = NULL;
 }
 
 void

@@ -8,7 +8,7 @@
  * the folders of the plan and not beneath anything that the plan forbids.  What is beneath a folder that
  * holds something forbidden is opened directly in that folder only.
  *
- *	sandbox_forbid ... --> opener_run in a helper --> opener_use --> sandbox_enter
+ *	sandbox_forbid ... --> opener_start --> sandbox_enter --> ... --> opener_stop
  *
  * All threads of the process share it: one asks at a time, for as long as a file takes to be opened, and 5
  * s at most.
@@ -28,5 +28,11 @@ int opener_run(void *plan, const int *ways, unsigned count);
 void opener_use(int way);
 /* A descriptor, or -1 with errno. */
 int opener_open(const char *path);
+
+/* Both in one: a helper where the plan forbids something, nothing elsewhere.  The plan is as it is now for
+ * the opener.  False with errno. */
+bool opener_start(struct sandbox *plan);
+/* Harmless without it. */
+void opener_stop(void);
 
 #endif

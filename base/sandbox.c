@@ -140,6 +140,21 @@ sandbox_forbid(struct sandbox *sandbox, const char *path)
 	}
 }
 
+void
+sandbox_forbid_key(struct sandbox *sandbox, const char *key, const char *certificate)
+{
+	if (key && (!certificate || strcmp(key, certificate) != 0))
+		sandbox_forbid(sandbox, key);
+}
+
+bool
+sandbox_forbids_in(const struct sandbox *sandbox, const char *folder)
+{
+	char place[PATH_MAX];
+
+	return realpath(folder, place) && sandbox_holds_forbidden(sandbox, place);
+}
+
 static bool
 is_beneath(const char *path, const char *folder)
 {

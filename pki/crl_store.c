@@ -40,13 +40,23 @@ crl_store_new_path(const char *state_dir, const char *url, char path[PATH_MAX])
 	return path_of(state_dir, url, "new", path);
 }
 
+const char *
+crl_store_folder(const char *state_dir, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/crls", state_dir);
+	errno = 0;
+	mkdir(path, 0755);
+	return path;
+}
+
 bool
 crl_store_put(const char *state_dir, const char *url, const void *data, size_t bytes,
     char error[CRL_STORE_ERROR])
 {
 	char path[PATH_MAX];
-	snprintf(path, sizeof path, "%s/crls", state_dir);
-	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+
+	crl_store_folder(state_dir, path);
+	if (errno == 0 || errno == EEXIST)
 		return file_write(
 		    crl_store_new_path(state_dir, url, path), 0644, data, bytes, error);
 	snprintf(error, CRL_STORE_ERROR, "%.300s cannot be made: %s; let this user write there",

@@ -23,6 +23,8 @@ const char *crl_store_path(const char *state_dir, const char *url, char path[PAT
 /* Where a newer one waits to be judged. */
 const char *crl_store_new_path(const char *state_dir, const char *url, char path[PATH_MAX]);
 
+/* The directory of all of them, which is made if need be and can be; returns `path`. */
+const char *crl_store_folder(const char *state_dir, char path[PATH_MAX]);
 /* Makes the directory if need be.  False with a sentence. */
 bool crl_store_put(const char *state_dir, const char *url, const void *data, size_t bytes,
     char error[CRL_STORE_ERROR]);

@@ -1,7 +1,11 @@
 /* One line for each setting that names a file or a folder. */
 #include "relay/confine.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 #include "base/sandbox.h"
+#include "pki/crl_store.h"
 #include "relay/settings.h"
 
 /* Where it is renewed its file is replaced, and so is the key's. */
@@ -21,7 +25,10 @@ confine_plan_reload(const struct settings *settings, const char *config_path)
 		return NULL;
 	sandbox_file(plan, "configuration", config_path, SANDBOX_READ);
 	sandbox_file(plan, "connect.certificate", settings->certificate, own);
-	sandbox_file(plan, "connect.private_key", settings->private_key, own);
+	if (settings->has_key_process)
+		sandbox_forbid_key(plan, settings->private_key, settings->certificate);
+	else
+		sandbox_file(plan, "connect.private_key", settings->private_key, own);
 	sandbox_files(plan, "connect.renew.cas", &settings->renew.cas, SANDBOX_READ);
 	sandbox_files(plan, "connect.agent_cas", &settings->agent_cas, SANDBOX_READ);
 	sandbox_files(plan, "connect.agent_crls", &settings->agent_crls, SANDBOX_READ);
@@ -32,11 +39,19 @@ struct sandbox *
 confine_plan(const struct settings *settings, const char *config_path)
 {
 	struct sandbox *plan = confine_plan_reload(settings, config_path);
+	char folder[PATH_MAX];
 
 	if (!plan)
 		return NULL;
 	sandbox_host(plan);
 	sandbox_folder(plan, "state_dir", settings->state_dir, SANDBOX_CHANGE);
+	/* Where the key lies in it, what is beneath needs rules of its own. */
+	if (settings->state_dir && sandbox_forbids_in(plan, settings->state_dir)) {
+		snprintf(folder, sizeof folder, "%s/keys", settings->state_dir);
+		sandbox_forbid(plan, folder);
+		sandbox_folder(plan, "state_dir", crl_store_folder(settings->state_dir, folder),
+		    SANDBOX_CHANGE);
+	}
 	sandbox_file(plan, "admin.socket", settings->admin_socket, SANDBOX_SOCKET);
 	return plan;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/log.h"
+#include "base/opener.h"
 #include "base/processes.h"
 #include "base/ready.h"
 #include "base/sandbox.h"
@@ -293,6 +294,8 @@ relay_enter_sandbox(struct relay *relay)
 		sandbox_listening(sandbox, "takeover");
 	relay->sandbox = sandbox;
 	relay->reload.sandbox = sandbox;
+	if (!opener_start(sandbox))
+		return relay_fail(EX_OSERR, "the system refuses a process to open files with");
 	return sandbox_enter(sandbox, error) ? EX_OK : relay_fail(EX_OSERR, error);
 }
 
@@ -328,6 +331,7 @@ relay_close(struct relay *relay)
 	watchdog_free(relay->watchdog);
 	listing_abandon_all(&relay->listings);
 	key_process_stop();
+	opener_stop();
 	loop_free(relay->loop); /* their last reports are delivered here */
 	web_free(relay->web);
 	for (unsigned i = 0; i < shared->worker_count; i++)

@@ -60,7 +60,7 @@ def is_gone(pid):
 def nothing_but_keepers_runs_before_it_is_needed(scene):
 	relay = by_name(scene)
 	served(relay, OTHER).close()
-	always = {"valise-relay: fetch keeper", "valise-relay: resolver keeper", "valise-relay: keys keeper", "valise-relay: keys"}
+	always = {f"valise-relay: {name}" for name in ("fetch keeper", "resolver keeper", "opener keeper", "keys keeper", "keys")}
 	equal(set(processes(relay)), always, "processes")
 	served(relay).close()
 	equal(set(processes(relay)), always | {"valise-relay: resolver"}, "processes, once a name was looked up")

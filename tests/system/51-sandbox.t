@@ -74,12 +74,19 @@ def local(path):
 	return {"hex": (AF_UNIX.to_bytes(2, "little") + path.encode() + b"\0").hex()}
 
 
+def own_key(daemon):
+	settings = daemon.settings
+	return settings.get("connect", settings.get("agent"))["private_key"]
+
+
 def forbidden_files(scene, daemon):
 	"""By Landlock: what, call, arguments."""
 	keys = glob.glob(f"{authority().dir}/**/*.key", recursive=True)
 	check(keys, "the authority has keys")
 	socket_of_another = local(f"{scene.dir}/another.sock")
-	return [(f"reads {key}", "openat", (AT_CWD, key, 0)) for key in keys[:3]] + [
+	own = own_key(daemon)
+	check(os.path.exists(own), own)
+	return [(f"reads {key}", "openat", (AT_CWD, key, 0)) for key in [own, *keys[:3]]] + [
 		("lists the authority", "openat", (AT_CWD, authority().dir, O_DIRECTORY)),
 		("reads the passwords", "openat", (AT_CWD, "/etc/shadow", 0)),
 		("reads what the system has", "openat", (AT_CWD, "/var/lib/dpkg/status", 0)),
