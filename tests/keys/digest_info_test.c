@@ -99,5 +99,6 @@ main(void)
 		cmocka_unit_test(reads_no_octets_that_differ_in_one_place_or_length),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("keys/digest_info", tests, NULL, NULL);
 }

@@ -178,5 +178,6 @@ main(void)
 		cmocka_unit_test(says_whether_a_key_may_be_replaced),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("keys/key_ask", tests, kit_set_up, kit_tear_down);
 }

@@ -340,5 +340,6 @@ main(void)
 		cmocka_unit_test(takes_the_one_key_from_who_says_what_is_no_question),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("keys/key_channel", tests, set_up, kit_tear_down);
 }

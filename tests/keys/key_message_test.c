@@ -100,5 +100,6 @@ main(void)
 		cmocka_unit_test(carries_a_whole_message_and_no_more),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("keys/key_message", tests, NULL, NULL);
 }

@@ -480,5 +480,6 @@ main(void)
 		cmocka_unit_test(says_nothing_of_the_key_itself),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("keys/key_store", tests, set_up, tear_down);
 }

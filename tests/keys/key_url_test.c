@@ -264,5 +264,6 @@ main(void)
 		cmocka_unit_test(goes_on_with_the_same_key_in_the_next_process),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("keys/key_url", tests, set_up, kit_tear_down);
 }
