@@ -21,8 +21,16 @@ enum { STACK_BYTES = 512 * 1024 };
 /* What all threads share. */
 struct key_server {
 	struct key_store *store;
-	atomic_uint channels;
+	atomic_uint channels; /* and one for who takes new ones */
 };
+
+/* The last one frees it. */
+static void
+leave(struct key_server *server)
+{
+	if (atomic_fetch_sub(&server->channels, 1) == 1)
+		free(server);
+}
 
 /* A thread's. */
 struct served_channel {
@@ -135,7 +143,7 @@ serve(void *arg)
 		continue;
 	close_only(channel);
 	channel_free(channel);
-	atomic_fetch_sub(&server->channels, 1);
+	leave(server);
 	return NULL;
 }
 
@@ -161,10 +169,10 @@ take(struct key_server *server, int fd, const char *only)
 {
 	struct served_channel *channel = NULL;
 
-	if (atomic_fetch_add(&server->channels, 1) < KEY_CHANNELS_MOST)
+	if (atomic_fetch_add(&server->channels, 1) <= KEY_CHANNELS_MOST)
 		channel = calloc(1, sizeof *channel);
 	if (!channel) {
-		atomic_fetch_sub(&server->channels, 1);
+		leave(server);
 		close(fd);
 		return;
 	}
@@ -174,7 +182,7 @@ take(struct key_server *server, int fd, const char *only)
 	if (start_thread(channel))
 		return;
 	channel_free(channel);
-	atomic_fetch_sub(&server->channels, 1);
+	leave(server);
 }
 
 /* ---- the whole ---- */
@@ -206,9 +214,10 @@ key_server_serve(int control, struct key_store *store)
 	if (!server)
 		return;
 	server->store = store;
+	atomic_init(&server->channels, 1);
 	while (take_next(server, control))
 		continue;
-	/* Its threads have it, and end with the process. */
+	leave(server);
 }
 
 int
