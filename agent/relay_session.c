@@ -154,9 +154,9 @@ relay_session_on_report(
 		return; /* the session is over */
 	switch (report) {
 	case CHANNEL_REPORT_UNABLE:
-		tell_unable(rs);
-		/* fallthrough */
 	case CHANNEL_REPORT_FAILED:
+		if (report == CHANNEL_REPORT_UNABLE)
+			tell_unable(rs);
 		count(rs, COUNT_CHANNEL_FAILED);
 		log_event(channel_pool_failed(&rs->ref->pool, clock_ms()) ? LOG_WARNING : LOG_DEBUG,
 		    "channel-failed", error, log_str("relay", rs->relay));

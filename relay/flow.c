@@ -59,7 +59,7 @@ flow_move(struct flow *flow, enum flow_state to)
 	assert(may_move[flow->state] & 1u << to);
 	log_move("flow", log_hex("flow", flow->id, sizeof flow->id), flow_state_name[flow->state],
 	    flow_state_name[to]);
-	flow_metrics_move(flow, to);
+	flow_metrics_move(flow, (int)to);
 	flow->state = (uint8_t)to;
 }
 

@@ -83,7 +83,8 @@ plain_key(const char *path)
 	gnutls_x509_privkey_t x509;
 	gnutls_privkey_t key;
 	must(file_read_key(&pem, path, 65536, error), error);
-	must(key_pem_read(&pem, &x509) >= 0 && gnutls_privkey_init(&key) >= 0, "memory");
+	must(key_pem_read(&pem, &x509) >= 0, "memory");
+	must(gnutls_privkey_init(&key) >= 0, "memory");
 	must(gnutls_privkey_import_x509(key, x509, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE) >= 0, "memory");
 	secret_wipe(&pem);
 	return key;

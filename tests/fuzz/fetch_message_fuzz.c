@@ -21,8 +21,8 @@ hold(bool claim)
 static void
 hold_text(const char *text)
 {
-	static volatile size_t all;
-	all += text ? strlen(text) : 0;
+	volatile size_t bytes = text ? strlen(text) : 0;
+	(void)bytes;
 }
 
 static void

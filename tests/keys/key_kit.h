@@ -72,7 +72,8 @@ kit_public(const char *name)
 	gnutls_privkey_t key;
 	gnutls_pubkey_t public;
 
-	assert_true(gnutls_privkey_init(&key) >= 0 && gnutls_pubkey_init(&public) >= 0);
+	assert_true(gnutls_privkey_init(&key) >= 0);
+	assert_true(gnutls_pubkey_init(&public) >= 0);
 	assert_true(gnutls_privkey_import_x509(key, x509, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE) >= 0);
 	assert_true(gnutls_pubkey_import_privkey(public, key, 0, 0) >= 0);
 	gnutls_privkey_deinit(key);
