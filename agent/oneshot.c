@@ -200,36 +200,42 @@ use_kept_crls(struct agent_settings *settings)
 	return 0;
 }
 
-#define LEAVE(member) \
+#define TAKE(member) \
 	do { \
-		left.member = settings->member; \
-		memset(&settings->member, 0, sizeof left.member); \
+		settings->member = whole->member; \
+		memset(&whole->member, 0, sizeof whole->member); \
 	} while (0)
 
-/* What is the service's own. */
+/* Who the agent is, and how it reaches its relays; all else is the service's own, which may run beside
+ * this. */
 static void
-leave_rest(struct agent_settings *settings)
+take_identity(struct agent_settings *settings, struct agent_settings *whole)
 {
-	struct agent_settings left = { 0 };
-
-	LEAVE(connect_crl_url);
-	LEAVE(renew);
-	LEAVE(state_dir);
-	LEAVE(admin_socket);
-	LEAVE(admin_group);
-	LEAVE(endpoints);
-	LEAVE(forwards);
-	LEAVE(probe);
-	LEAVE(limits);
-	LEAVE(log);
-	settings->limits.handshakes = left.limits.handshakes;
-	agent_settings_wipe(&left);
+	TAKE(version);
+	TAKE(workers);
+	TAKE(has_key_process);
+	TAKE(connect_url);
+	TAKE(connect_cas);
+	TAKE(connect_crls);
+	TAKE(connect_crl);
+	TAKE(certificate);
+	TAKE(private_key);
+	TAKE(heartbeat_ms);
+	TAKE(tolerance_ms);
+	TAKE(sources);
+	TAKE(proxy);
+	TAKE(region);
+	TAKE(labels);
+	TAKE(pool_least);
+	TAKE(pool_most);
+	TAKE(limits.handshakes);
 }
 
 static int
 read_identity(struct agent_settings *settings, const char *values[OPTIONS])
 {
 	const char *path = values[CONFIG] ? values[CONFIG] : paths_usual_agent_config();
+	struct agent_settings whole = { 0 };
 	int code;
 
 	if (access(path, F_OK) < 0)
@@ -237,13 +243,15 @@ read_identity(struct agent_settings *settings, const char *values[OPTIONS])
 		    "give --relay, --relay-ca, --agent-crt and --agent-key; they would else come "
 		    "from %s, which valise-agent join writes, and is not there",
 		    path);
-	code = agent_settings_read(settings, path, stderr);
-	if (code == 0 && settings->connect_url.count == 0)
+	code = agent_settings_read(&whole, path, stderr);
+	if (code == 0 && whole.connect_url.count == 0)
 		code = command_fail(
 		    "tls", EX_CONFIG, "%s names no relay (agent.connect_url); add it", path);
 	if (code == 0)
-		code = use_kept_crls(settings);
-	leave_rest(settings);
+		code = use_kept_crls(&whole);
+	if (code == 0)
+		take_identity(settings, &whole);
+	agent_settings_wipe(&whole);
 	return code;
 }
 

@@ -4,6 +4,7 @@ import signal
 import time
 
 from lib import *
+from lib.scene import free_port
 
 NAME = "quick.example.com"
 
@@ -120,7 +121,8 @@ def by_configuration(scene, path, upstream, *more):
 def who_it_is_may_come_from_the_configuration(scene):
 	relay = scene.relay()
 	certificate = authority().agent("both-agent", NAME, "first.example.com")
-	service = scene.agent(relay, [passthrough("first.example.com", scene.upstream(echo))], certificate)
+	service = scene.agent(relay, [passthrough("first.example.com", scene.upstream(echo))], certificate,
+		admin={"http": f"127.0.0.1:{free_port()}"})
 	upstream = scene.tls_upstream(http, NAME)
 	serving(by_configuration(scene, service.config_path, upstream.url))
 	status, out, err = curl(relay.port, NAME, authority().root)
