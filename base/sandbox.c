@@ -209,28 +209,6 @@ sandbox_listening(struct sandbox *sandbox, const char *key)
 	sandbox->listening_key = key;
 }
 
-void
-sandbox_loading(struct sandbox *sandbox)
-{
-	sandbox->loads = true;
-}
-
-void
-sandbox_names(struct sandbox *sandbox)
-{
-	static const char *const files[] = { "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf",
-		"/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/ld.so.cache" };
-	static const char *const folders[] = { "/lib", "/lib64", "/usr/lib", "/usr/lib64",
-		"/usr/local/lib", "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager",
-		"/run/nscd" };
-
-	sandbox_loading(sandbox);
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-		sandbox_folder(sandbox, NULL, files[i], SANDBOX_ALONE);
-	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
-		sandbox_folder(sandbox, NULL, folders[i], SANDBOX_READ);
-}
-
 /* ---- what is said of it ---- */
 
 int

@@ -41,14 +41,12 @@ enum { SANDBOX_ERROR = 512 };
  *	SANDBOX_MOVE	with it: move files between folders beneath it (Linux 5.19; on older ones all
  *			files stay)
  *	SANDBOX_SOCKET	make and remove local sockets, which cannot listen if it is sealed
- *	SANDBOX_ALONE	read this file and not its folder, as long as nobody replaces it
  */
 enum sandbox_right {
 	SANDBOX_READ = 1,
 	SANDBOX_CHANGE = 2,
 	SANDBOX_MOVE = 4,
 	SANDBOX_SOCKET = 8,
-	SANDBOX_ALONE = 16,
 };
 
 /* NULL when memory is short. */
@@ -86,11 +84,6 @@ void sandbox_host(struct sandbox *);
 void sandbox_isolate(struct sandbox *);
 /* Sockets may be made to listen, and ports be bound, also when all is sealed: for who does so at a reload. */
 void sandbox_listening(struct sandbox *, const char *key);
-/* Code may be loaded later, as by name services and tokens. */
-void sandbox_loading(struct sandbox *);
-/* What getaddrinfo(3) reads and loads.  Of /etc its files alone, so that a process that asks for names
- * must be made anew when one of them has been replaced. */
-void sandbox_names(struct sandbox *);
 
 /*
  * False with a sentence: it was to hold, and does not.  What the kernel lacks is no failure; it is told by

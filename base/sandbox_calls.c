@@ -4,7 +4,6 @@
  * libraries try newer calls first and older ones then.
  */
 #include <errno.h>
-#include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -165,33 +164,27 @@ struct narrowed {
 static const struct narrowed narrowed[] = {
 	/* Threads of ours and no other processes.  clone3 hides its flags in memory, so glibc hears
 	 * ENOSYS of it and calls this. */
-	{ SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD }, { SCMP_SYS(socket), 0, ALL, AF_UNIX },
-	{ SCMP_SYS(prctl), 0, ALL, PR_SET_NAME }, { SCMP_SYS(prctl), 0, ALL, PR_GET_NAME },
-	{ SCMP_SYS(ioctl), 1, ALL, FIONREAD }, { SCMP_SYS(ioctl), 1, ALL, FIONBIO },
-	{ SCMP_SYS(ioctl), 1, ALL, SIOCOUTQ }, { SCMP_SYS(ioctl), 1, ALL, TCGETS },
-	{ SCMP_SYS(ioctl), 1, ALL, TIOCGWINSZ }, { SCMP_SYS(ioctl), 1, ALL, SIOCGIFINDEX },
+	{ SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD },
+	{ SCMP_SYS(socket), 0, ALL, AF_UNIX },
+	{ SCMP_SYS(prctl), 0, ALL, PR_SET_NAME },
+	{ SCMP_SYS(prctl), 0, ALL, PR_GET_NAME },
+	{ SCMP_SYS(ioctl), 1, ALL, FIONREAD },
+	{ SCMP_SYS(ioctl), 1, ALL, FIONBIO },
+	{ SCMP_SYS(ioctl), 1, ALL, SIOCOUTQ },
+	{ SCMP_SYS(ioctl), 1, ALL, TCGETS },
+	{ SCMP_SYS(ioctl), 1, ALL, TIOCGWINSZ },
+	{ SCMP_SYS(ioctl), 1, ALL, SIOCGIFINDEX },
 	{ SCMP_SYS(ioctl), 1, ALL, SIOCGIFNAME },
 	{ SCMP_SYS(prlimit64), 0, ALL, 0 }, /* our own limits */
+	/* Code is where the program began with it, and nothing else becomes executable. */
+	{ SCMP_SYS(mmap), 2, PROT_EXEC, 0 },
+	{ SCMP_SYS(mmap2), 2, PROT_EXEC, 0 },
+	{ SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
 };
 
 static const struct narrowed of_dialling[] = {
 	{ SCMP_SYS(socket), 0, ALL, AF_INET },
 	{ SCMP_SYS(socket), 0, ALL, AF_INET6 },
-};
-
-/* What getaddrinfo(3) and modules that are loaded later want besides. */
-static const struct narrowed of_loading[] = {
-	{ SCMP_SYS(socket), 0, ALL, AF_NETLINK },
-	{ SCMP_SYS(mmap), 0, 0, 0 },
-	{ SCMP_SYS(mmap2), 0, 0, 0 },
-	{ SCMP_SYS(mprotect), 0, 0, 0 },
-};
-
-/* Code is where the program began with it, and nothing else becomes executable. */
-static const struct narrowed of_others[] = {
-	{ SCMP_SYS(mmap), 2, PROT_EXEC, 0 },
-	{ SCMP_SYS(mmap2), 2, PROT_EXEC, 0 },
-	{ SCMP_SYS(mprotect), 2, PROT_EXEC, 0 },
 };
 
 static const struct narrowed of_listening[] = {
@@ -239,8 +232,6 @@ add_all(scmp_filter_ctx filter, const struct sandbox *sandbox)
 			return false;
 	}
 	return add(filter, narrowed, COUNT(narrowed)) && add_own_signals(filter) &&
-	    (sandbox->loads ? add(filter, of_loading, COUNT(of_loading))
-			    : add(filter, of_others, COUNT(of_others))) &&
 	    (sandbox->is_isolated || add(filter, of_dialling, COUNT(of_dialling))) &&
 	    (!sandbox->listening_key || add(filter, of_listening, COUNT(of_listening)));
 }

@@ -11,7 +11,6 @@ static const struct {
 	{ "change", SANDBOX_CHANGE },
 	{ "move", SANDBOX_MOVE },
 	{ "socket", SANDBOX_SOCKET },
-	{ "alone", SANDBOX_ALONE },
 };
 
 enum { RIGHTS = sizeof rights / sizeof rights[0] };

@@ -102,8 +102,6 @@ rights_of(const struct sandbox *sandbox, const struct sandbox_rule *rule, int ve
 		rights |= read_rights;
 	if (rule->rights & SANDBOX_CHANGE)
 		rights |= write_rights | (version >= VERSION_TRUNCATE ? TRUNCATE : 0);
-	if (rule->rights & SANDBOX_ALONE)
-		return LANDLOCK_ACCESS_FS_READ_FILE;
 	if (rule->rights & SANDBOX_MOVE)
 		rights |= REFER;
 	if (rule->rights & SANDBOX_SOCKET)

@@ -37,7 +37,6 @@ struct sandbox {
 	size_t forbidden_count;
 	const char *listening_key; /* NULL: nothing listens later */
 	bool is_short;             /* of memory: a rule is missing */
-	bool loads;                /* code, later */
 	bool is_isolated;          /* dials nothing */
 	int landlock;              /* the version that holds; 0: none */
 	bool is_sealed;            /* a list of system calls holds */
