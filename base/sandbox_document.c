@@ -26,17 +26,23 @@ words_of(unsigned set)
 	return words;
 }
 
+/* 0: it is none of them. */
+static unsigned
+right_of(const json_t *word)
+{
+	for (size_t i = 0; json_is_string(word) && i < RIGHTS; i++)
+		if (strcmp(json_string_value(word), rights[i].word) == 0)
+			return rights[i].right;
+	return 0;
+}
+
 static unsigned
 set_of(const json_t *words)
 {
 	unsigned set = 0;
-	size_t index;
-	json_t *word;
 
-	json_array_foreach(words, index,
-	    word) for (size_t i = 0; json_is_string(word) && i < RIGHTS;
-		       i++) if (strcmp(json_string_value(word), rights[i].word) == 0) set |=
-	    rights[i].right;
+	for (size_t i = 0; i < json_array_size(words); i++)
+		set |= right_of(json_array_get(words, i));
 	return set;
 }
 
