@@ -114,11 +114,7 @@ agent_confine_plan(const struct agent_settings *settings, const char *config_pat
 	if (!plan)
 		return NULL;
 	sandbox_host(plan);
-	sandbox_folder(plan, "agent.state_dir", settings->state_dir, SANDBOX_CHANGE);
-	/* Where keys lie in it, what is beneath needs rules of its own. */
-	if (settings->state_dir && sandbox_forbids_in(plan, settings->state_dir)) {
-		snprintf(folder, sizeof folder, "%s/keys", settings->state_dir);
-		sandbox_forbid(plan, folder); /* accounts and what waits, too */
+	if (sandbox_state(plan, "agent.state_dir", settings->state_dir)) {
 		sandbox_folder(plan, "agent.state_dir",
 		    crl_store_folder(settings->state_dir, folder), SANDBOX_CHANGE);
 		snprintf(folder, sizeof folder, "%s/acme", settings->state_dir);

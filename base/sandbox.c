@@ -147,14 +147,6 @@ sandbox_forbid_key(struct sandbox *sandbox, const char *key, const char *certifi
 		sandbox_forbid(sandbox, key);
 }
 
-bool
-sandbox_forbids_in(const struct sandbox *sandbox, const char *folder)
-{
-	char place[PATH_MAX];
-
-	return realpath(folder, place) && sandbox_holds_forbidden(sandbox, place);
-}
-
 static bool
 is_beneath(const char *path, const char *folder)
 {
@@ -170,6 +162,19 @@ sandbox_holds_forbidden(const struct sandbox *sandbox, const char *folder)
 		if (is_beneath(sandbox->forbidden[i], folder))
 			return true;
 	return false;
+}
+
+bool
+sandbox_state(struct sandbox *sandbox, const char *key, const char *folder)
+{
+	char place[PATH_MAX], keys[PATH_MAX];
+
+	sandbox_folder(sandbox, key, folder, SANDBOX_CHANGE);
+	if (!folder || !realpath(folder, place) || !sandbox_holds_forbidden(sandbox, place))
+		return false;
+	snprintf(keys, sizeof keys, "%s/keys", folder);
+	sandbox_forbid(sandbox, keys);
+	return true;
 }
 
 bool

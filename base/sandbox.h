@@ -73,8 +73,10 @@ void sandbox_forbid(struct sandbox *, const char *path);
 /* A private key that a process of its own reads (keys/key_process.h): NULL is fine, and a file that holds the
  * certificate as well is needed. */
 void sandbox_forbid_key(struct sandbox *, const char *key, const char *certificate);
-/* Whether something that is forbidden is beneath this folder, which must be there. */
-bool sandbox_forbids_in(const struct sandbox *, const char *folder);
+/* The folder of a daemon's state, to be changed; after all that is forbidden.  True: a key lies in it.  Then
+ * its `keys` is forbidden as a whole, with accounts and what waits for a certificate, and what else is
+ * beneath it needs rules of its own. */
+bool sandbox_state(struct sandbox *, const char *key, const char *folder);
 /* What a daemon asks the kernel by /proc and /sys: of memory, ports and control groups.  Of other
  * processes nothing but their names: what is in them Landlock does not let it read, as it does not let
  * it trace them. */

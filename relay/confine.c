@@ -2,7 +2,6 @@
 #include "relay/confine.h"
 
 #include <limits.h>
-#include <stdio.h>
 
 #include "base/sandbox.h"
 #include "pki/crl_store.h"
@@ -44,14 +43,9 @@ confine_plan(const struct settings *settings, const char *config_path)
 	if (!plan)
 		return NULL;
 	sandbox_host(plan);
-	sandbox_folder(plan, "state_dir", settings->state_dir, SANDBOX_CHANGE);
-	/* Where the key lies in it, what is beneath needs rules of its own. */
-	if (settings->state_dir && sandbox_forbids_in(plan, settings->state_dir)) {
-		snprintf(folder, sizeof folder, "%s/keys", settings->state_dir);
-		sandbox_forbid(plan, folder);
+	if (sandbox_state(plan, "state_dir", settings->state_dir))
 		sandbox_folder(plan, "state_dir", crl_store_folder(settings->state_dir, folder),
 		    SANDBOX_CHANGE);
-	}
 	sandbox_file(plan, "admin.socket", settings->admin_socket, SANDBOX_SOCKET);
 	return plan;
 }
