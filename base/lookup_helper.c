@@ -83,20 +83,27 @@ start_records(struct record_server *server)
 	    pthread_detach(thread) == 0;
 }
 
-/* What the system's resolver reads, and may be allowed to read as these very files only. */
+/* What the system's resolver reads when it begins. */
 static const char *const files[] = { "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf",
 	"/etc/gai.conf", "/etc/host.conf" };
 
 enum { FILES = sizeof files / sizeof *files };
 
+/* 0: it is not there. */
+static ino_t
+inode_of(const char *file)
+{
+	struct stat now;
+
+	return stat(file, &now) == 0 ? now.st_ino : 0;
+}
+
 /* Whether one of them has been replaced by another file. */
 static bool
 are_replaced(const ino_t seen[FILES])
 {
-	struct stat now;
-
 	for (size_t i = 0; i < FILES; i++)
-		if ((stat(files[i], &now) == 0 ? now.st_ino : 0) != seen[i])
+		if (inode_of(files[i]) != seen[i])
 			return true;
 	return false;
 }
@@ -104,10 +111,8 @@ are_replaced(const ino_t seen[FILES])
 static void
 see_files(ino_t seen[FILES])
 {
-	struct stat now;
-
 	for (size_t i = 0; i < FILES; i++)
-		seen[i] = stat(files[i], &now) == 0 ? now.st_ino : 0;
+		seen[i] = inode_of(files[i]);
 }
 
 /* Until the daemon has gone, or there is nothing to do: it rests then, also for the sake of
