@@ -1,7 +1,8 @@
 /*
  * Internal to the log.  From the bottom up: a line while it is built (log_line.c), how many there may
- * be (log_limit.c), the last ones of those that people should know of (log_recent.c), the way that they take
- * (log_writer.c), and what everybody calls (log.c).  Each uses only those before it.
+ * be (log_limit.c), the last ones of those that people should know of (log_recent.c), those that wait
+ * (log_ring.c), the way that they take (log_writer.c), and what everybody calls (log.c).  Each uses only
+ * those before it.
  */
 #ifndef BASE_LOG_PRIVATE_H
 #define BASE_LOG_PRIVATE_H
@@ -77,6 +78,29 @@ void log_recent_put(enum log_level, const char *event, const char *sentence, con
 /* Around a fork. */
 void log_recent_lock(void);
 void log_recent_unlock(void);
+
+/* ---- log_ring.c: lines that wait ---- */
+
+enum {
+	LOG_RING_BYTES = 4 << 20,
+	LOG_RING_AUDIT_BYTES = 1 << 20, /* of these: only audit events use the last free ones */
+};
+
+/* Its owner's lock guards it.  {0} is empty. */
+struct log_ring {
+	size_t first, used;
+	uint8_t bytes[LOG_RING_BYTES];
+};
+
+/* False: there is no room. */
+bool log_ring_put(struct log_ring *, const char *line, uint16_t bytes, bool is_audit);
+/* One line of any length, or as many as fit in PIPE_BUF; they stay in the ring. */
+void log_ring_copy(const struct log_ring *, struct log_line *out);
+/* Those that are whole in so many bytes leave. */
+void log_ring_drop(struct log_ring *, size_t bytes);
+/* The first one leaves, which must be there: whether it was an audit event. */
+bool log_ring_drop_first(struct log_ring *);
+void log_ring_clear(struct log_ring *);
 
 /* ---- log_writer.c ---- */
 

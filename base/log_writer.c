@@ -17,7 +17,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -32,13 +31,11 @@
 #include "base/process.h"
 
 enum {
-	RING_BYTES = 4 << 20,
-	AUDIT_BYTES = 1 << 20, /* of these: only audit events use the last free ones */
-	TELL_MS = 1000,        /* how often the number of dropped lines is told */
-	LIMIT_MS = 1000,       /* how often windows of the limit are looked at */
-	RETRY_MS = 1000,       /* after a write that has failed */
-	REST_MS = 10,          /* between two writes, while ordinary lines gather */
-	REST_BYTES = 1 << 20,  /* in the ring: the rest is over */
+	TELL_MS = 1000,       /* how often the number of dropped lines is told */
+	LIMIT_MS = 1000,      /* how often windows of the limit are looked at */
+	RETRY_MS = 1000,      /* after a write that has failed */
+	REST_MS = 10,         /* between two writes, while ordinary lines gather */
+	REST_BYTES = 1 << 20, /* in the ring: the rest is over */
 	STOP_MS = 1000,
 	CRASH_STEPS = 100,
 	CRASH_STEP_MS = STOP_MS / CRASH_STEPS,
@@ -47,12 +44,6 @@ enum {
 /* DIRECT: each line is written by who has it. HELD: lines wait in the ring for a writer to start.
  * STUCK: given up for ever, lines are dropped. */
 enum mode { DIRECT, HELD, RUNNING, STUCK };
-
-/* Before each line in the ring. */
-struct head {
-	uint16_t bytes;
-	bool is_audit;
-};
 
 struct losses {
 	uint64_t lines, audit_lines;
@@ -64,17 +55,16 @@ static struct log_thread {
 	pthread_t thread;
 	enum mode mode;
 	bool is_stopping, is_over;
-	bool has_written;   /* since it rested */
-	bool is_resting;    /* until its time is over; what is urgent wakes it */
-	bool is_idle;       /* whoever has a line wakes it */
-	size_t first, used; /* in the ring */
+	bool has_written; /* since it rested */
+	bool is_resting;  /* until its time is over; what is urgent wakes it */
+	bool is_idle;     /* whoever has a line wakes it */
 	atomic_bool has_new_footer;
 	char footer[LOG_FOOTER];
 	struct losses losses; /* not told yet */
 	uint64_t tell_ms;     /* not before */
 	uint64_t limit_ms;    /* when windows of the limit are looked at next */
 	uint64_t retry_ms;    /* no write before; 0: the last one was fine */
-	uint8_t ring[RING_BYTES];
+	struct log_ring ring;
 } writer = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.work = PTHREAD_COND_INITIALIZER,
 	.over = PTHREAD_COND_INITIALIZER };
@@ -190,38 +180,7 @@ put_footer(const char *footer)
 		footer_rows++;
 }
 
-/* ---- the ring, under the lock ---- */
-
-static void
-copy_in(const void *data, size_t bytes)
-{
-	size_t at = (writer.first + writer.used) % RING_BYTES;
-	size_t before_end = RING_BYTES - at < bytes ? RING_BYTES - at : bytes;
-
-	memcpy(writer.ring + at, data, before_end);
-	memcpy(writer.ring, (const char *)data + before_end, bytes - before_end);
-	writer.used += bytes;
-}
-
-static void
-look_at(size_t behind, void *data, size_t bytes)
-{
-	size_t at = (writer.first + behind) % RING_BYTES;
-	size_t before_end = RING_BYTES - at < bytes ? RING_BYTES - at : bytes;
-
-	memcpy(data, writer.ring + at, before_end);
-	memcpy((char *)data + before_end, writer.ring, bytes - before_end);
-}
-
-/* A ring that is empty begins anew, so that a quiet daemon touches little of its memory. */
-static void
-drop_first(size_t bytes)
-{
-	writer.first = (writer.first + bytes) % RING_BYTES;
-	writer.used -= bytes;
-	if (writer.used == 0)
-		writer.first = 0;
-}
+/* ---- lines in and out of the ring, under the lock ---- */
 
 static void
 count_loss(struct losses *losses, bool is_audit)
@@ -234,13 +193,8 @@ count_loss(struct losses *losses, bool is_audit)
 static void
 drop_all(void)
 {
-	struct head head;
-
-	while (writer.used > 0) {
-		look_at(0, &head, sizeof head);
-		count_loss(&writer.losses, head.is_audit);
-		drop_first(sizeof head + head.bytes);
-	}
+	while (writer.ring.used > 0)
+		count_loss(&writer.losses, log_ring_drop_first(&writer.ring));
 }
 
 static void
@@ -254,7 +208,7 @@ add_losses(const struct losses *losses)
 static bool
 must_wake(bool is_audit)
 {
-	bool is_urgent = is_audit || writer.used >= REST_BYTES;
+	bool is_urgent = is_audit || writer.ring.used >= REST_BYTES;
 
 	if (!writer.is_idle && !(writer.is_resting && is_urgent))
 		return false;
@@ -266,50 +220,12 @@ must_wake(bool is_audit)
 static bool
 put_line(const char *text, uint16_t bytes, bool is_audit)
 {
-	const struct head head = { .bytes = bytes, .is_audit = is_audit };
-	size_t most = is_audit ? RING_BYTES : RING_BYTES - AUDIT_BYTES;
-
-	if (writer.used + sizeof head + bytes > most) {
+	if (!log_ring_put(&writer.ring, text, bytes, is_audit)) {
 		count_loss(&writer.losses, is_audit);
 		return false;
 	}
-	copy_in(&head, sizeof head);
-	copy_in(text, bytes);
 	atomic_store(&has_work, true);
 	return must_wake(is_audit);
-}
-
-/* One line of any length, or as many as fit in PIPE_BUF; they stay in the ring. */
-static void
-copy_lines(struct log_line *out)
-{
-	size_t at = 0;
-
-	for (out->bytes = 0; at < writer.used;) {
-		struct head head;
-
-		look_at(at, &head, sizeof head);
-		if (out->bytes > 0 && out->bytes + head.bytes > PIPE_BUF)
-			break;
-		look_at(at + sizeof head, out->text + out->bytes, head.bytes);
-		out->bytes += head.bytes;
-		at += sizeof head + head.bytes;
-	}
-}
-
-/* Those that are whole in so many bytes. */
-static void
-drop_lines(size_t bytes)
-{
-	struct head head;
-
-	while (writer.used > 0) {
-		look_at(0, &head, sizeof head);
-		if (head.bytes > bytes)
-			break;
-		bytes -= head.bytes;
-		drop_first(sizeof head + head.bytes);
-	}
 }
 
 /* ---- the writer ---- */
@@ -335,13 +251,13 @@ write_lines(struct log_line *out)
 {
 	size_t done;
 
-	copy_lines(out);
+	log_ring_copy(&writer.ring, out);
 	pthread_mutex_unlock(&writer.lock);
 	done = write_above_footer(out);
 	pthread_mutex_lock(&writer.lock);
 	writer.has_written = true;
 	writer.retry_ms = 0;
-	drop_lines(done);
+	log_ring_drop(&writer.ring, done);
 	if (done < out->bytes)
 		note_failure();
 }
@@ -442,18 +358,18 @@ run(void *unused)
 	pthread_setname_np(pthread_self(), "log"); /* for another thread it would open a file */
 	atomic_store(&writer_tid, gettid());
 	pthread_mutex_lock(&writer.lock);
-	while (!writer.is_stopping || writer.used > 0 || writer.has_new_footer ||
+	while (!writer.is_stopping || writer.ring.used > 0 || writer.has_new_footer ||
 	    (has_losses() && !was_told)) {
-		bool is_last = writer.is_stopping && writer.used == 0;
+		bool is_last = writer.is_stopping && writer.ring.used == 0;
 
 		if (has_losses() && (is_last || now_ms() >= writer.tell_ms)) {
 			tell_losses(&out);
 			was_told = is_last;
 		} else if (is_limit_due()) {
 			tell_limit();
-		} else if (writer.used > 0 && writer.retry_ms > 0) {
+		} else if (writer.ring.used > 0 && writer.retry_ms > 0) {
 			wait_for_room();
-		} else if (writer.used > 0) {
+		} else if (writer.ring.used > 0) {
 			write_lines(&out);
 		} else if (writer.has_new_footer) {
 			show_footer();
@@ -480,10 +396,10 @@ write_held(int patience_ms)
 	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
 	struct log_line out;
 
-	while (writer.used > 0 && poll(&room, 1, patience_ms) > 0) {
-		copy_lines(&out);
+	while (writer.ring.used > 0 && poll(&room, 1, patience_ms) > 0) {
+		log_ring_copy(&writer.ring, &out);
 		write_out(out.text, out.bytes);
-		drop_lines(out.bytes);
+		log_ring_drop(&writer.ring, out.bytes);
 	}
 	atomic_store(&has_work, false);
 	writer.mode = DIRECT;
@@ -559,7 +475,7 @@ leave_parent(void)
 	writer.mode = DIRECT;
 	writer.work = writer.over = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 	writer.has_written = writer.is_resting = writer.is_idle = false;
-	writer.first = writer.used = 0;
+	log_ring_clear(&writer.ring);
 	writer.losses = (struct losses){ 0 };
 	atomic_store(&has_work, false);
 	pthread_mutex_unlock(&writer.lock);
