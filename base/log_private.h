@@ -1,8 +1,8 @@
 /*
  * Internal to the log.  From the bottom up: a line while it is built (log_line.c), how many there may
  * be (log_limit.c), the last ones of those that people should know of (log_recent.c), those that wait
- * (log_ring.c), the way that they take (log_writer.c), and what everybody calls (log.c).  Each uses only
- * those before it.
+ * (log_ring.c), where they go to (log_output.c), the way that they take (log_writer.c), and what everybody
+ * calls (log.c).  Each uses only those before it.
  */
 #ifndef BASE_LOG_PRIVATE_H
 #define BASE_LOG_PRIVATE_H
@@ -101,6 +101,16 @@ void log_ring_drop(struct log_ring *, size_t bytes);
 /* The first one leaves, which must be there: whether it was an audit event. */
 bool log_ring_drop_first(struct log_ring *);
 void log_ring_clear(struct log_ring *);
+
+/* ---- log_output.c: standard error ---- */
+
+/* Whole lines.  How much of them is out: less only if the rest cannot be written; one that was torn gets an
+ * end before the next. */
+size_t log_output_write(const char *text, size_t bytes);
+/* What stays under the lines, for the writer's thread alone, which takes it away before it writes.  False:
+ * there was none. */
+void log_output_put_footer(const char *footer);
+bool log_output_take_footer(void);
 
 /* ---- log_writer.c ---- */
 

@@ -24,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/log_private.h"
@@ -74,10 +73,6 @@ static atomic_bool has_work;
 static atomic_int writer_tid;
 /* log_lost() */
 static _Atomic uint64_t dropped, dropped_audit, suppressed_lines;
-/* What was written last is the beginning of a line. */
-static atomic_bool is_torn;
-/* Of the footer, as it stands on the terminal; the writer's own. */
-static unsigned footer_rows;
 
 /* This is not the time of base/clock, which tests may stop: the kernel is told to wait until
  * then. */
@@ -98,86 +93,6 @@ wait_until(pthread_cond_t *condition, uint64_t ms)
 		.tv_nsec = (long)(ms % 1000) * 1000000 };
 
 	return pthread_cond_clockwait(condition, &writer.lock, CLOCK_MONOTONIC, &at) == ETIMEDOUT;
-}
-
-/* Returns how much of it is out: less only if the rest cannot be written.  Another program that shares
- * standard error with us may have made it non-blocking. */
-static size_t
-write_bytes(const char *text, size_t bytes)
-{
-	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
-	size_t at = 0;
-
-	while (at < bytes) {
-		ssize_t done = write(STDERR_FILENO, text + at, bytes - at);
-
-		if (done < 0 && errno == EAGAIN)
-			poll(&room, 1, -1);
-		else if (done < 0 && errno != EINTR)
-			break;
-		else if (done > 0)
-			at += (size_t)done;
-	}
-	return at;
-}
-
-/* The same for whole lines. */
-static size_t
-write_out(const char *text, size_t bytes)
-{
-	size_t done;
-
-	if (atomic_load(&is_torn) && write_bytes("\n", 1) == 0)
-		return 0;
-	done = write_bytes(text, bytes);
-	atomic_store(&is_torn, done > 0 && text[done - 1] != '\n');
-	return done;
-}
-
-/* ---- what stays under the lines ---- */
-
-unsigned
-log_columns(void)
-{
-	const char *terminal = getenv("TERM");
-	struct winsize size;
-
-	if (!terminal || strcmp(terminal, "dumb") == 0 || !isatty(STDERR_FILENO) ||
-	    ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0)
-		return 0;
-	return size.ws_col;
-}
-
-static void
-take_footer_away(void)
-{
-	char text[32];
-	int bytes;
-
-	if (footer_rows == 0)
-		return;
-	bytes = snprintf(text, sizeof text, "\r\033[%uA\033[J", footer_rows);
-	write_bytes(text, (size_t)bytes);
-	footer_rows = 0;
-}
-
-/* It is put back when there is nothing more to write. */
-static size_t
-write_above_footer(const struct log_line *line)
-{
-	if (footer_rows > 0) {
-		take_footer_away();
-		writer.has_new_footer = true;
-	}
-	return write_out(line->text, line->bytes);
-}
-
-static void
-put_footer(const char *footer)
-{
-	write_bytes(footer, strlen(footer));
-	for (; (footer = strchr(footer, '\n')); footer++)
-		footer_rows++;
 }
 
 /* ---- lines in and out of the ring, under the lock ---- */
@@ -245,6 +160,15 @@ note_failure(void)
 		drop_all();
 }
 
+/* It is put back when there is nothing more to write. */
+static size_t
+write_above_footer(const struct log_line *line)
+{
+	if (log_output_take_footer())
+		writer.has_new_footer = true;
+	return log_output_write(line->text, line->bytes);
+}
+
 /* These unlock for the time of the write. */
 static void
 write_lines(struct log_line *out)
@@ -270,8 +194,8 @@ show_footer(void)
 	memcpy(footer, writer.footer, sizeof footer);
 	writer.has_new_footer = false;
 	pthread_mutex_unlock(&writer.lock);
-	take_footer_away();
-	put_footer(footer);
+	log_output_take_footer();
+	log_output_put_footer(footer);
 	pthread_mutex_lock(&writer.lock);
 }
 
@@ -398,7 +322,7 @@ write_held(int patience_ms)
 
 	while (writer.ring.used > 0 && poll(&room, 1, patience_ms) > 0) {
 		log_ring_copy(&writer.ring, &out);
-		write_out(out.text, out.bytes);
+		log_output_write(out.text, out.bytes);
 		log_ring_drop(&writer.ring, out.bytes);
 	}
 	atomic_store(&has_work, false);
@@ -582,7 +506,7 @@ log_put(const char *text, size_t bytes, bool is_audit)
 		pthread_cond_signal(&writer.work);
 	/* Nobody is left to be told when standard error is gone. */
 	if (mode == DIRECT)
-		write_out(text, bytes);
+		log_output_write(text, bytes);
 }
 
 void
