@@ -19,7 +19,6 @@
 #include "base/fetch_proxy.h"
 #include "base/fetch_url.h"
 #include "base/helper.h"
-#include "base/host.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/numbers.h"
