@@ -9,12 +9,6 @@
 #include "base/admin_listing.h"
 #include "base/daemon_rows.h"
 
-static void
-keep_nothing(void *what)
-{
-	(void)what;
-}
-
 void
 agent_listing_flows(
     struct admin_question *question, struct listings *all, const struct agent_live *live)
@@ -30,7 +24,7 @@ agent_listing_flows(
 		.sources = sources,
 		.source_count = count,
 		.name = "flows",
-		.free_what = keep_nothing });
+		.free_what = free });
 }
 
 /* ---- endpoints ---- */
