@@ -50,7 +50,6 @@ describe(const struct agent_session *self)
 {
 	struct pool *pool = session_ref_pool(self->session_ref);
 	char session[CHANNEL_IDENTITY], client[ADDRESS_TEXT];
-	json_t *identity = describe_identity(self->identity);
 	json_t *row;
 
 	channel_identity(session_ref_session_id(self->session_ref), session);
@@ -63,8 +62,7 @@ describe(const struct agent_session *self)
 	    (json_int_t)self->endpoints.count, "channels", (json_int_t)pool_parked(pool), "waiting",
 	    (json_int_t)pool_waiting(pool), "flows",
 	    (json_int_t)session_ref_flows(self->session_ref));
-	json_object_update(row, identity);
-	json_decref(identity);
+	json_object_update_new(row, describe_identity(self->identity));
 	return row;
 }
 

@@ -62,7 +62,6 @@ describe(const struct flow *flow)
 {
 	const struct address from = flow_client(flow);
 	char id[2 * FLOW_ID_BYTES + 1], client[ADDRESS_TEXT], filled[UPSTREAM_URL_TARGET];
-	json_t *agent = describe_agent(flow);
 	json_t *row = json_pack(
 	    "{s:s, s:s, s:s, s:s?, s:o?, s:s?, s:s, s:I, s:I, s:I, s:o, s:i, s:I}", "flow",
 	    hex_encode(id, flow->id, sizeof flow->id), "client", address_text(&from, client),
@@ -75,8 +74,7 @@ describe(const struct flow *flow)
 	    (int)flow->attempts, "stalled_ms",
 	    (json_int_t)(flow->pump ? pump_stalled_ms(flow->pump) : 0));
 
-	json_object_update(row, agent);
-	json_decref(agent);
+	json_object_update_new(row, describe_agent(flow));
 	return row;
 }
 
