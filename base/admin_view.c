@@ -84,7 +84,6 @@ write_number(char out[VALUE_TEXT], json_int_t number, enum admin_format format)
 	case ADMIN_TEXT:
 	case ADMIN_NUMBER:
 	case ADMIN_COUNT:
-	case ADMIN_YES:
 		snprintf(out, VALUE_TEXT, "%lld", (long long)number);
 		break;
 	}
@@ -101,17 +100,11 @@ text_of(const json_t *value, enum admin_format format, char room[VALUE_TEXT])
 	if (json_is_string(value))
 		return json_string_value(value);
 	if (json_is_boolean(value))
-		return json_is_true(value) ? "yes" : format == ADMIN_YES ? NULL : "no";
+		return json_is_true(value) ? "yes" : "no";
 	if (!json_is_integer(value))
 		return NULL;
 	write_number(room, json_integer_value(value), format);
 	return room;
-}
-
-static bool
-is_number(enum admin_format format)
-{
-	return format != ADMIN_TEXT && format != ADMIN_YES;
 }
 
 /* ---- printing ---- */
@@ -166,7 +159,7 @@ print_rows(const struct admin_column *columns, const json_t *rows,
 
 	for (unsigned column = 0; columns[column].title; column++) {
 		text_table_add(table, columns[column].title);
-		if (is_number(columns[column].format))
+		if (columns[column].format != ADMIN_TEXT)
 			text_table_align_right(table, column);
 	}
 	json_array_foreach(rows, i, row) add_row(table, columns, row);

@@ -23,7 +23,6 @@ enum admin_format {
 	ADMIN_MS,    /* a duration of so many milliseconds */
 	ADMIN_US,    /* one of microseconds, in milliseconds */
 	ADMIN_COUNT, /* how many members an array has */
-	ADMIN_YES,   /* a word where it is true */
 };
 
 struct admin_column {

@@ -21,7 +21,7 @@ static const struct admin_column columns[] = {
 	{ "RTT", "rtt_us", ADMIN_US },
 	{ "FIRST", "ends.0.name", ADMIN_TEXT },
 	{ "ENDS", "ends", ADMIN_COUNT },
-	{ "OLD", "is_old", ADMIN_YES },
+	{ "OLD", "is_old", ADMIN_TEXT },
 	{ 0 },
 };
 static const struct admin_section sections[] = { { NULL, "flows", columns }, { NULL, NULL, facts }, { 0 } };
@@ -63,7 +63,7 @@ values_are_shown_as_people_read_them(void **state)
 	(void)state;
 	expect(document,
 	    "FLOW       IN       RATE    AGE     RTT  FIRST  ENDS  OLD\n"
-	    "a      1023 B      0 B/s   1.2s  1.5 ms  -         0  -\n"
+	    "a      1023 B      0 B/s   1.2s  1.5 ms  -         0  no\n"
 	    "b     1.5 KiB  2.0 MiB/s  1d02h  0.2 ms  x         2  yes\n"
 	    "state:   running\n"
 	    "memory:  5.0 MiB\n"
