@@ -2,9 +2,8 @@
 #include "agent/agent_views.h"
 
 #include <stddef.h>
-#include <string.h>
 
-#include "base/admin_view.h"
+#include "base/daemon_views.h"
 
 static const struct admin_column status_facts[] = {
 	{ "program", "program", ADMIN_TEXT },
@@ -16,11 +15,7 @@ static const struct admin_column status_facts[] = {
 	{ "memory", "memory", ADMIN_BYTES },
 	{ "workers", "workers", ADMIN_NUMBER },
 	{ "flows", "flows", ADMIN_NUMBER },
-	{ "parts not in force", "reload_refused", ADMIN_NUMBER },
-	{ "next renewal", "renewal.next", ADMIN_TEXT },
-	{ "certificate ends", "renewal.ends", ADMIN_TEXT },
-	{ "renewal", "renewal.urgency", ADMIN_TEXT },
-	{ "renewal fails", "renewal.error", ADMIN_TEXT },
+	DAEMON_STATUS_FACTS,
 	{ 0 },
 };
 static const struct admin_column relay_columns[] = {
@@ -31,12 +26,6 @@ static const struct admin_column relay_columns[] = {
 	{ "ENDPOINTS", "endpoints", ADMIN_NUMBER },
 	{ "PROXY", "proxy", ADMIN_TEXT },
 	{ "CODE", "code", ADMIN_TEXT },
-	{ "ERROR", "error", ADMIN_TEXT },
-	{ 0 },
-};
-static const struct admin_column fault_columns[] = {
-	{ "PART", "part", ADMIN_TEXT },
-	{ "SINCE", "since", ADMIN_TEXT },
 	{ "ERROR", "error", ADMIN_TEXT },
 	{ 0 },
 };
@@ -64,21 +53,13 @@ static const struct admin_column forward_columns[] = {
 	{ "SERVER NAME", "server_name", ADMIN_TEXT },
 	{ 0 },
 };
-static const struct admin_column crl_columns[] = {
-	{ "URL", "url", ADMIN_TEXT },
-	{ "FETCHED", "fetched", ADMIN_TEXT },
-	{ "NEXT", "next", ADMIN_TEXT },
-	{ "UNTIL", "until", ADMIN_TEXT },
-	{ "ERROR", "error", ADMIN_TEXT },
-	{ 0 },
-};
 static const struct admin_section status_sections[] = {
 	{ NULL, NULL, status_facts },
 	{ "Relays", "relays", relay_columns },
-	{ "Not in force", "reload_faults", fault_columns },
+	{ "Not in force", "reload_faults", daemon_views_faults },
 	{ "Endpoints", "endpoints", endpoint_columns },
 	{ "Forwards", "forwards", forward_columns },
-	{ "CRLs by URL", "crl_urls", crl_columns },
+	{ "CRLs by URL", "crl_urls", daemon_views_crls },
 	{ 0 },
 };
 static const struct admin_section endpoint_sections[] = {
@@ -93,34 +74,14 @@ static const struct admin_column flow_columns[] = {
 	{ "FORWARD", "forward", ADMIN_TEXT },
 	{ "RELAY", "relay", ADMIN_TEXT },
 	{ "UPSTREAM", "upstream", ADMIN_TEXT },
-	{ "IN", "bytes_in", ADMIN_BYTES },
-	{ "OUT", "bytes_out", ADMIN_BYTES },
-	{ "RATE", "rate", ADMIN_RATE },
-	{ "AGE", "age_ms", ADMIN_MS },
-	{ "STATE", "state", ADMIN_TEXT },
-	{ "FLOW", "flow", ADMIN_TEXT },
+	DAEMON_FLOW_COLUMNS,
 	{ 0 },
 };
 static const struct admin_section flow_sections[] = { { NULL, "flows", flow_columns }, { 0 } };
 
-static const struct {
-	const char *command;
-	struct admin_view view;
-} views[] = {
-	{ "status", { .sections = status_sections } },
-	{ "endpoints", { .sections = endpoint_sections } },
-	{ "flows",
-	    { .sections = flow_sections,
-		.id = "flow",
-		.counters = { "bytes_in", "bytes_out" },
-		.age = "age_ms" } },
+const struct admin_view agent_views[] = {
+	{ .command = "status", .sections = status_sections },
+	{ .command = "endpoints", .sections = endpoint_sections },
+	DAEMON_FLOW_VIEW(flow_sections),
+	{ 0 },
 };
-
-const struct admin_view *
-agent_view_of(const char *command)
-{
-	for (size_t i = 0; i < sizeof views / sizeof *views; i++)
-		if (strcmp(views[i].command, command) == 0)
-			return &views[i].view;
-	return NULL;
-}

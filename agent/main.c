@@ -178,8 +178,8 @@ ask(const struct program_command *command, int count, char **arguments)
 {
 	static const struct admin_program program = { "valise-agent", agent_settings_admin_rows };
 
-	return admin_command_run(&program, paths_usual_agent_config(), agent_view_of(command->word),
-	    command, count, arguments);
+	return admin_command_run(
+	    &program, paths_usual_agent_config(), agent_views, command, count, arguments);
 }
 
 /* ---- those that read their command lines themselves ---- */

@@ -208,10 +208,12 @@ run(struct admin_order *order)
 
 int
 admin_command_run(const struct admin_program *program, const char *default_config,
-    const struct admin_view *view, const struct program_command *command, int count,
+    const struct admin_view *views, const struct program_command *command, int count,
     char **arguments)
 {
-	struct admin_order order = { .program = program, .view = view, .config = default_config };
+	struct admin_order order = { .program = program,
+		.view = admin_view_find(views, command->word),
+		.config = default_config };
 	int code = read_order(&order, command, count, arguments);
 
 	if (code == EX_OK)

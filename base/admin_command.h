@@ -35,8 +35,9 @@
 		    false, false \
 	}
 
-/* The exit code, see admin_client_ask() and EX_USAGE; 1 where the answer says "found": false. */
+/* The program's views end with {0}; a command that has none is answered by a sentence.  The exit code, see
+ * admin_client_ask() and EX_USAGE; 1 where the answer says "found": false. */
 int admin_command_run(const struct admin_program *, const char *default_config,
-    const struct admin_view *, const struct program_command *, int count, char **arguments);
+    const struct admin_view *views, const struct program_command *, int count, char **arguments);
 
 #endif

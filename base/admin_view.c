@@ -30,6 +30,14 @@ member_of(const json_t *value, const char *path)
 	return value;
 }
 
+const struct admin_view *
+admin_view_find(const struct admin_view *views, const char *command)
+{
+	while (views->command && strcmp(views->command, command) != 0)
+		views++;
+	return views->command ? views : NULL;
+}
+
 /* ---- values ---- */
 
 static void

@@ -39,6 +39,7 @@ struct admin_section {
 };
 
 struct admin_view {
+	const char *command;                  /* whose answer it shows */
 	const struct admin_section *sections; /* ends with {0} */
 	/* Of the first section: what a row is called, and its two counters, from which its member "rate"
 	 * comes; NULL: it has no rate. */
@@ -46,6 +47,8 @@ struct admin_view {
 	const char *age; /* for how many milliseconds a row has counted */
 };
 
+/* The one of this command, among those that {0} ends; NULL: there is none. */
+const struct admin_view *admin_view_find(const struct admin_view *, const char *command);
 /* Shows as much as the bounds let. */
 void admin_view_print(
     const struct admin_view *, const json_t *document, const struct text_table_bounds *, FILE *);

@@ -119,8 +119,8 @@ ask(const struct program_command *command, int count, char **arguments)
 {
 	static const struct admin_program program = { "valise-relay", settings_admin_rows };
 
-	return admin_command_run(&program, paths_usual_relay_config(), relay_view_of(command->word),
-	    command, count, arguments);
+	return admin_command_run(
+	    &program, paths_usual_relay_config(), relay_views, command, count, arguments);
 }
 
 static const struct program_command commands[] = {

@@ -2,9 +2,8 @@
 #include "relay/relay_views.h"
 
 #include <stddef.h>
-#include <string.h>
 
-#include "base/admin_view.h"
+#include "base/daemon_views.h"
 
 static const struct admin_column status_facts[] = {
 	{ "program", "program", ADMIN_TEXT },
@@ -20,17 +19,7 @@ static const struct admin_column status_facts[] = {
 	{ "flows", "flows", ADMIN_NUMBER },
 	{ "waiting for a channel", "waiting", ADMIN_NUMBER },
 	{ "denied since the start", "denied", ADMIN_NUMBER },
-	{ "parts not in force", "reload_refused", ADMIN_NUMBER },
-	{ "next renewal", "renewal.next", ADMIN_TEXT },
-	{ "certificate ends", "renewal.ends", ADMIN_TEXT },
-	{ "renewal", "renewal.urgency", ADMIN_TEXT },
-	{ "renewal fails", "renewal.error", ADMIN_TEXT },
-	{ 0 },
-};
-static const struct admin_column fault_columns[] = {
-	{ "PART", "part", ADMIN_TEXT },
-	{ "SINCE", "since", ADMIN_TEXT },
-	{ "ERROR", "error", ADMIN_TEXT },
+	DAEMON_STATUS_FACTS,
 	{ 0 },
 };
 static const struct admin_column status_routes[] = {
@@ -41,19 +30,11 @@ static const struct admin_column status_routes[] = {
 	{ "ERROR", "upstreams.0.error", ADMIN_TEXT },
 	{ 0 },
 };
-static const struct admin_column crl_columns[] = {
-	{ "URL", "url", ADMIN_TEXT },
-	{ "FETCHED", "fetched", ADMIN_TEXT },
-	{ "NEXT", "next", ADMIN_TEXT },
-	{ "UNTIL", "until", ADMIN_TEXT },
-	{ "ERROR", "error", ADMIN_TEXT },
-	{ 0 },
-};
 static const struct admin_section status_sections[] = {
 	{ NULL, NULL, status_facts },
-	{ "Not in force", "reload_faults", fault_columns },
+	{ "Not in force", "reload_faults", daemon_views_faults },
 	{ "Static routes with several upstreams or with checks", "routes", status_routes },
-	{ "CRLs by URL", "crl_urls", crl_columns },
+	{ "CRLs by URL", "crl_urls", daemon_views_crls },
 	{ 0 },
 };
 
@@ -93,35 +74,15 @@ static const struct admin_column flow_columns[] = {
 	{ "SERVER NAME", "server_name", ADMIN_TEXT },
 	{ "AGENT", "agent", ADMIN_TEXT },
 	{ "UPSTREAM", "upstream", ADMIN_TEXT },
-	{ "IN", "bytes_in", ADMIN_BYTES },
-	{ "OUT", "bytes_out", ADMIN_BYTES },
-	{ "RATE", "rate", ADMIN_RATE },
-	{ "AGE", "age_ms", ADMIN_MS },
-	{ "STATE", "state", ADMIN_TEXT },
-	{ "FLOW", "flow", ADMIN_TEXT },
+	DAEMON_FLOW_COLUMNS,
 	{ 0 },
 };
 static const struct admin_section flow_sections[] = { { NULL, "flows", flow_columns }, { 0 } };
 
-static const struct {
-	const char *command;
-	struct admin_view view;
-} views[] = {
-	{ "status", { .sections = status_sections } },
-	{ "agents", { .sections = agent_sections } },
-	{ "routes", { .sections = route_sections } },
-	{ "flows",
-	    { .sections = flow_sections,
-		.id = "flow",
-		.counters = { "bytes_in", "bytes_out" },
-		.age = "age_ms" } },
+const struct admin_view relay_views[] = {
+	{ .command = "status", .sections = status_sections },
+	{ .command = "agents", .sections = agent_sections },
+	{ .command = "routes", .sections = route_sections },
+	DAEMON_FLOW_VIEW(flow_sections),
+	{ 0 },
 };
-
-const struct admin_view *
-relay_view_of(const char *command)
-{
-	for (size_t i = 0; i < sizeof views / sizeof *views; i++)
-		if (strcmp(views[i].command, command) == 0)
-			return &views[i].view;
-	return NULL;
-}

@@ -4,14 +4,14 @@
 #ifndef RELAY_RELAY_VIEWS_H
 #define RELAY_RELAY_VIEWS_H
 
-struct admin_view;
+#include "base/admin_view.h"
 
 /* The columns by which rows may be sorted, as options have choices (base/program.h). */
 #define RELAY_AGENTS_SORT "agent|client|age_ms|rtt_us|endpoints|channels|waiting|flows|not_after"
 #define RELAY_ROUTES_SORT "name|kind|endpoints"
 #define RELAY_FLOWS_SORT "client|server_name|agent|bytes_in|bytes_out|rate|age_ms|state"
 
-/* NULL: its answer is a sentence. */
-const struct admin_view *relay_view_of(const char *command);
+/* For admin_command_run(). */
+extern const struct admin_view relay_views[];
 
 #endif
