@@ -16,6 +16,8 @@
 #include "base/utf8.h"
 #include "enrol/join.h"
 
+enum { KEY_PATH = 128 };
+
 /* ---- the walk ---- */
 
 void
@@ -44,14 +46,14 @@ find_row(const struct import_row *table, const char *key)
 	for (; table->key; table++)
 		if (strcmp(table->key, key) == 0)
 			return table;
-	return NULL;
+	return table->table ? find_row(table->table, key) : NULL;
 }
 
 static void
 take_pair(struct import_walk *walk, const struct conf_node *value, const struct import_row *row,
     const char *path, void *out)
 {
-	char *place = (char *)out + row->offset, prefix[128];
+	char *place = (char *)out + row->offset, prefix[KEY_PATH + 1];
 
 	switch (row->kind) {
 	case IMPORT_TEXT:
@@ -82,7 +84,7 @@ import_walk(struct import_walk *walk, const struct conf_node *mapping,
 		const struct conf_node *key = conf_node_key(walk->tree, mapping, i);
 		const char *word = key ? conf_node_text(key) : NULL;
 		const struct import_row *row = word ? find_row(table, word) : NULL;
-		char path[128];
+		char path[KEY_PATH];
 
 		snprintf(path, sizeof path, "%s%.60s", prefix, word ? word : "?");
 		if (row)
@@ -148,32 +150,19 @@ static const struct import_row agent_rows[] = {
 	{ 0 },
 };
 
-/* Of the file: in version 2 the agent's keys stand here, too. */
+/* Of the file: in version 2 the agent's keys stand here, too, and not in a mapping of their own. */
 static const struct import_row file_rows[] = {
 	{ "version", IMPORT_TEXT, AT(version), NULL, NULL },
 	{ "agent", IMPORT_NODE, AT(agent), NULL, NULL },
 	{ "endpoints", IMPORT_NODE, AT(endpoints), NULL, NULL },
 	{ "tunnels", IMPORT_NODE, AT(tunnels), NULL, NULL },
-	{ 0 },
+	{ .table = agent_rows },
 };
 
-/* Version 2 has no table of its own: what is no key of the file is one of the agent. */
 static void
 read_file(struct import_walk *walk, const struct conf_node *root, struct imported_agent *agent)
 {
-	for (size_t i = 0; i < conf_node_count(root); i++) {
-		const struct conf_node *key = conf_node_key(walk->tree, root, i);
-		const char *word = conf_node_text(key);
-		const struct import_row *row = word ? find_row(file_rows, word) : NULL;
-
-		if (!row && word)
-			row = find_row(agent_rows, word);
-		if (row)
-			take_pair(walk, conf_node_item(walk->tree, root, i), row, word, agent);
-		else
-			import_tell(walk, key, word ? word : "?",
-			    "not a key of ngrok's agent that is known here; left out");
-	}
+	import_walk(walk, root, file_rows, "", agent);
 	if (agent->agent)
 		import_walk(walk, agent->agent, agent_rows, "agent.", agent);
 }

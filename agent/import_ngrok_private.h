@@ -30,10 +30,12 @@ struct import_row {
 	enum import_kind kind;
 	size_t offset;
 	const char *reason;
+	/* Of the last row, which has no key: where the search goes on; NULL: nowhere. */
 	const struct import_row *table;
 };
 
-/* Fills `out` by the table, which {0} ends, and tells what is left; `prefix` is "agent." or so. */
+/* Fills `out` by the table, which a row without a key ends, and tells what is left; `prefix` is "agent."
+ * or so. */
 void import_walk(struct import_walk *, const struct conf_node *mapping,
     const struct import_row *table, const char *prefix, void *out);
 /* One line: where, which key, and the sentence. */
