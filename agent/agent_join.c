@@ -134,9 +134,8 @@ agent_join_run(int count, char **arguments)
 enum init_option { INIT_RELAY, INIT_URL, INIT_CONFIG, INIT_OPTIONS };
 
 const struct program_option agent_init_options[INIT_OPTIONS + 1] = {
-	[INIT_RELAY] = { "relay", 0, "HOST:PORT", "where the relay is", NULL, false, false },
-	[INIT_URL] = { "url", 0, "tls://NAME", "the public name of the first endpoint", NULL, false,
-	    false },
+	[INIT_RELAY] = PROGRAM_OPTION("relay", "HOST:PORT", "where the relay is"),
+	[INIT_URL] = PROGRAM_OPTION("url", "tls://NAME", "the public name of the first endpoint"),
 	[INIT_CONFIG] = ADMIN_CONFIG_OPTION(paths_agent_config_help),
 };
 

@@ -24,15 +24,11 @@ enum {
 enum keygen_option { KEY, CSR, KEY_TYPE, HOST, ISSUER, OPTIONS };
 
 const struct program_option keygen_rows[OPTIONS + 1] = {
-	[KEY] = { "key", 0, "FILE", "where the key goes, instead of agent.key", NULL, false,
-	    false },
-	[CSR] = { "csr", 0, "FILE", "where the request goes, instead of agent.csr", NULL, false,
-	    false },
-	[KEY_TYPE] = { "key-type", 0, KEY_TYPE_CHOICES, "p256 by default", NULL, false, false },
-	[HOST] = { "host", 0, "NAME", "a public name to ask for; may be repeated", NULL, false,
-	    false },
-	[ISSUER] = { "issuer", 0, "CA", "who is to sign, for the command that is told", NULL, false,
-	    false },
+	[KEY] = PROGRAM_OPTION("key", "FILE", "where the key goes, instead of agent.key"),
+	[CSR] = PROGRAM_OPTION("csr", "FILE", "where the request goes, instead of agent.csr"),
+	[KEY_TYPE] = PROGRAM_OPTION("key-type", KEY_TYPE_CHOICES, "p256 by default"),
+	[HOST] = PROGRAM_OPTION("host", "NAME", "a public name to ask for; may be repeated"),
+	[ISSUER] = PROGRAM_OPTION("issuer", "CA", "who is to sign, for the command that is told"),
 };
 
 struct keygen_options {

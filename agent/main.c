@@ -31,22 +31,18 @@
 enum { HOLD_MOST_S = 86400 };
 
 #define CONFIG_OPTION ADMIN_CONFIG_OPTION(paths_agent_config_help)
-#define OPTION(name, value, help) \
-	{ \
-		name, 0, value, help, NULL, false, false \
-	}
 
 enum run_option { RUN_ONCE, RUN_NO_SANDBOX, RUN_CONFIG, RUN_OPTIONS };
 static const struct program_option run_options[RUN_OPTIONS + 1] = {
-	[RUN_ONCE] = OPTION("once", NULL, "exit 77 at the first refusal for good"),
-	[RUN_NO_SANDBOX] =
-	    OPTION("no-sandbox", NULL, "give up nothing after the start, not even capabilities"),
+	[RUN_ONCE] = PROGRAM_OPTION("once", NULL, "exit 77 at the first refusal for good"),
+	[RUN_NO_SANDBOX] = PROGRAM_OPTION(
+	    "no-sandbox", NULL, "give up nothing after the start, not even capabilities"),
 	[RUN_CONFIG] = CONFIG_OPTION,
 };
 enum check_option { CHECK_CONNECT, CHECK_CLIENT, CHECK_ENDPOINT, CHECK_CONFIG, CHECK_OPTIONS };
 static const struct program_option check_options[CHECK_OPTIONS + 1] = {
-	[CHECK_CONNECT] =
-	    OPTION("connect", NULL, "go on to each relay, and see what it says to this agent"),
+	[CHECK_CONNECT] = PROGRAM_OPTION(
+	    "connect", NULL, "go on to each relay, and see what it says to this agent"),
 	[CHECK_CLIENT] = { "client", 0, "FILE",
 	    "say whether a client with this certificate would be let in, and why", "endpoint",
 	    false, false },
@@ -57,16 +53,17 @@ enum diagnose_option { DIAGNOSE_JSON, DIAGNOSE_HOLD, DIAGNOSE_CONFIG, DIAGNOSE_O
 static const struct program_option diagnose_rows[DIAGNOSE_OPTIONS + 1] = {
 	[DIAGNOSE_JSON] = { "json", 'j', NULL, "one document instead of lines", NULL, false,
 	    false },
-	[DIAGNOSE_HOLD] = OPTION(
+	[DIAGNOSE_HOLD] = PROGRAM_OPTION(
 	    "hold", "SECONDS", "keep the connection to each relay, and see whether it lasts"),
 	[DIAGNOSE_CONFIG] = CONFIG_OPTION,
 };
 static const struct program_option order_options[] = { ADMIN_JSON_OPTION, CONFIG_OPTION, { 0 } };
 static const struct program_option status_options[] = { ADMIN_VIEW_OPTIONS, CONFIG_OPTION, { 0 } };
-static const struct program_option endpoints_options[] = { OPTION("sort", AGENT_ENDPOINTS_SORT,
-							       "by this column"),
-	ADMIN_VIEW_OPTIONS, CONFIG_OPTION, { 0 } };
-static const struct program_option flows_options[] = { OPTION("sort", AGENT_FLOWS_SORT,
+static const struct program_option endpoints_options[] = {
+	PROGRAM_OPTION("sort", AGENT_ENDPOINTS_SORT, "by this column"), ADMIN_VIEW_OPTIONS,
+	CONFIG_OPTION, { 0 }
+};
+static const struct program_option flows_options[] = { PROGRAM_OPTION("sort", AGENT_FLOWS_SORT,
 							   "by this column, the largest first"),
 	ADMIN_VIEW_OPTIONS, CONFIG_OPTION, { 0 } };
 

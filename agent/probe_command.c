@@ -17,8 +17,8 @@ enum probe_option { EXPECT, ADDRESS, OPTIONS };
 const struct program_option probe_command_options[OPTIONS + 1] = {
 	[EXPECT] = { "expect", 0, "SPKI[,SPKI]...", "SHA-256 of the public key that should answer",
 	    NULL, true, false },
-	[ADDRESS] = { "address", 0, "HOST:PORT",
-	    "where the name is reached, instead of by its own addresses", NULL, false, false },
+	[ADDRESS] = PROGRAM_OPTION(
+	    "address", "HOST:PORT", "where the name is reached, instead of by its own addresses"),
 };
 
 static const struct program_command command_line = { command, "tls://NAME[:PORT]", "",

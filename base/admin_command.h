@@ -28,8 +28,7 @@
 		    false, false \
 	}
 #define ADMIN_VIEW_OPTIONS \
-	ADMIN_JSON_OPTION, \
-	    { "table", 0, NULL, "for people, as it is where it is one", NULL, false, false }, \
+	ADMIN_JSON_OPTION, PROGRAM_OPTION("table", NULL, "for people, as it is where it is one"), \
 	{ \
 		"watch", 'w', "SECONDS", "ask again and again, so many seconds apart", NULL, \
 		    false, false \

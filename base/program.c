@@ -22,8 +22,7 @@ enum {
 static const struct program_option common[] = {
 	{ "help", 'h', NULL, "this text; behind a command, its own", NULL, false, false },
 	{ "version", 'V', NULL, "which version it is", NULL, false, false },
-	{ "list-commands", 0, NULL, "commands and options as a table, for programs", NULL, false,
-	    false },
+	PROGRAM_OPTION("list-commands", NULL, "commands and options as a table, for programs"),
 	{ 0 },
 };
 

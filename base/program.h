@@ -36,6 +36,12 @@ struct program_option {
 	bool is_read;
 };
 
+/* A row without a letter that needs no other; a value that is a file need not be there. */
+#define PROGRAM_OPTION(name, value, help) \
+	{ \
+		name, 0, value, help, NULL, false, false \
+	}
+
 struct program_command {
 	const char *word;
 	const char *operands; /* as --help names them; "": none */

@@ -33,27 +33,23 @@ enum option_word {
 	OPTIONS
 };
 
-#define ROW(name, value, help) \
-	{ \
-		name, 0, value, help, NULL, false, false \
-	}
 #define ROWS_OF_ALL \
-	[INPUT] = ROW("file", "FILE", "take the line of the invitation from there"), \
+	[INPUT] = PROGRAM_OPTION("file", "FILE", "take the line of the invitation from there"), \
 	[CONFIG] = { "config", 'c', "FILE", "the configuration that is written", NULL, false, \
 		false }, \
-	[DIRECTORY] = ROW("dir", "DIR", "the state directory"), \
-	[ADDRESS] = \
-	    ROW("address", "HOST:PORT", "where the authority is, instead of where it says"), \
-	[USER] = ROW("user", "NAME", "whom the state directory belongs to"), \
-	[KEY_TYPE] = ROW("key-type", KEY_TYPE_CHOICES, "p256 by default")
+	[DIRECTORY] = PROGRAM_OPTION("dir", "DIR", "the state directory"), \
+	[ADDRESS] = PROGRAM_OPTION( \
+	    "address", "HOST:PORT", "where the authority is, instead of where it says"), \
+	[USER] = PROGRAM_OPTION("user", "NAME", "whom the state directory belongs to"), \
+	[KEY_TYPE] = PROGRAM_OPTION("key-type", KEY_TYPE_CHOICES, "p256 by default")
 
 const struct program_option join_rows[RELAY + 1] = { ROWS_OF_ALL };
 const struct program_option join_inside_rows[OPTIONS + 1] = {
 	ROWS_OF_ALL,
-	[RELAY] = ROW("relay", "HOST:PORT", "the relay, if the invitation does not say"),
-	[PROXY] = ROW("proxy", "URL", "by which proxy the authority is reached"),
-	[PROXY_USER] = ROW("proxy-user", "NAME", "who asks the proxy"),
-	[PROXY_PASSWORD] = ROW("proxy-password-file", "FILE", "with which password"),
+	[RELAY] = PROGRAM_OPTION("relay", "HOST:PORT", "the relay, if the invitation does not say"),
+	[PROXY] = PROGRAM_OPTION("proxy", "URL", "by which proxy the authority is reached"),
+	[PROXY_USER] = PROGRAM_OPTION("proxy-user", "NAME", "who asks the proxy"),
+	[PROXY_PASSWORD] = PROGRAM_OPTION("proxy-password-file", "FILE", "with which password"),
 };
 
 /* One join, from its options to its files; {0} is empty. */

@@ -22,41 +22,38 @@
 #include "tunnel/tls.h"
 
 #define CONFIG_OPTION ADMIN_CONFIG_OPTION(paths_relay_config_help)
-#define OPTION(name, value, help) \
-	{ \
-		name, 0, value, help, NULL, false, false \
-	}
 /* What flows and sessions are picked by. */
 #define AGENT_OPTIONS \
-	OPTION("session", "ID", "of this session, as `agents` says it"), \
-	    OPTION("agent", "NAME", "of agents with this name in their grant"), \
-	    OPTION("issuer-key", "KEY", "whose certificate is of the CA with this key")
+	PROGRAM_OPTION("session", "ID", "of this session, as `agents` says it"), \
+	    PROGRAM_OPTION("agent", "NAME", "of agents with this name in their grant"), \
+	    PROGRAM_OPTION("issuer-key", "KEY", "whose certificate is of the CA with this key")
 #define FLOW_OPTIONS \
-	OPTION("flow", "ID", "the flow with this id"), \
-	    OPTION("name", "NAME", "to this server name, or by the route of this pattern"), \
-	    OPTION("client", "ADDRESS[/BITS]", "of this client or network"), AGENT_OPTIONS
+	PROGRAM_OPTION("flow", "ID", "the flow with this id"), \
+	    PROGRAM_OPTION( \
+		"name", "NAME", "to this server name, or by the route of this pattern"), \
+	    PROGRAM_OPTION("client", "ADDRESS[/BITS]", "of this client or network"), AGENT_OPTIONS
 
 enum run_option { RUN_TAKEOVER, RUN_NO_SANDBOX, RUN_CONFIG, RUN_OPTIONS };
 static const struct program_option run_options[RUN_OPTIONS + 1] = {
-	[RUN_TAKEOVER] = OPTION("takeover", NULL,
+	[RUN_TAKEOVER] = PROGRAM_OPTION("takeover", NULL,
 	    "from the relay that runs, if there is one: no connection is refused meanwhile"),
-	[RUN_NO_SANDBOX] =
-	    OPTION("no-sandbox", NULL, "give up nothing after the start, not even capabilities"),
+	[RUN_NO_SANDBOX] = PROGRAM_OPTION(
+	    "no-sandbox", NULL, "give up nothing after the start, not even capabilities"),
 	[RUN_CONFIG] = CONFIG_OPTION,
 };
 static const struct program_option config_options[] = { CONFIG_OPTION, { 0 } };
 static const struct program_option order_options[] = { ADMIN_JSON_OPTION, CONFIG_OPTION, { 0 } };
 static const struct program_option status_options[] = { ADMIN_VIEW_OPTIONS, CONFIG_OPTION, { 0 } };
 static const struct program_option agents_options[] = { AGENT_OPTIONS,
-	OPTION("sort", RELAY_AGENTS_SORT, "by this column"), ADMIN_VIEW_OPTIONS, CONFIG_OPTION,
-	{ 0 } };
-static const struct program_option routes_options[] = { OPTION("name", "NAME",
-							    "this name or pattern alone"),
-	OPTION("sort", RELAY_ROUTES_SORT, "by this column"), ADMIN_VIEW_OPTIONS, CONFIG_OPTION,
-	{ 0 } };
-static const struct program_option flows_options[] = { FLOW_OPTIONS,
-	OPTION("sort", RELAY_FLOWS_SORT, "by this column, the largest first"), ADMIN_VIEW_OPTIONS,
+	PROGRAM_OPTION("sort", RELAY_AGENTS_SORT, "by this column"), ADMIN_VIEW_OPTIONS,
 	CONFIG_OPTION, { 0 } };
+static const struct program_option routes_options[] = { PROGRAM_OPTION("name", "NAME",
+							    "this name or pattern alone"),
+	PROGRAM_OPTION("sort", RELAY_ROUTES_SORT, "by this column"), ADMIN_VIEW_OPTIONS,
+	CONFIG_OPTION, { 0 } };
+static const struct program_option flows_options[] = { FLOW_OPTIONS,
+	PROGRAM_OPTION("sort", RELAY_FLOWS_SORT, "by this column, the largest first"),
+	ADMIN_VIEW_OPTIONS, CONFIG_OPTION, { 0 } };
 static const struct program_option kick_options[] = { FLOW_OPTIONS, ADMIN_JSON_OPTION,
 	CONFIG_OPTION, { 0 } };
 
