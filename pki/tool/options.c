@@ -21,6 +21,14 @@ static const struct option_row common_rows[] = {
 	    "... or the first line read from descriptor N", 1 << 20 },
 	{ 0 }
 };
+/* What the program answers itself. */
+static const struct option_row program_rows[] = {
+	{ "help", OPTION_FLAG, 0, NULL, "this text", 0 },
+	{ "version", OPTION_FLAG, 0, NULL, "the program's version", 0 },
+	{ "list-commands", OPTION_FLAG, 0, NULL, "commands and options as a table, for programs",
+	    0 },
+	{ 0 },
+};
 
 static size_t
 collect(const struct synopsis *usage, const struct option_row **rows)
@@ -44,6 +52,13 @@ print_option(const struct option_row *row)
 	snprintf(left, sizeof left, "--%s%s%s", row->name, row->argument ? " " : "",
 	    row->argument ? row->argument : "");
 	printf("  %-26s %s\n", left, row->help);
+}
+
+static void
+print_options(const struct option_row *rows)
+{
+	for (; rows->name; rows++)
+		print_option(rows);
 }
 
 static void
@@ -80,11 +95,8 @@ void
 options_print_common(void)
 {
 	printf("\nWith all of these:\n");
-	for (const struct option_row *row = common_rows; row->name; row++)
-		print_option(row);
-	printf("  %-26s %s\n  %-26s %s\n  %-26s %s\n", "--help", "this text", "--version",
-	    "the program's version", "--list-commands",
-	    "commands and options as a table, for programs");
+	print_options(common_rows);
+	print_options(program_rows);
 }
 
 static void
@@ -98,10 +110,7 @@ void
 options_list_common(void)
 {
 	list_rows(NULL, common_rows);
-	program_list_option(NULL, "help", 0, NULL, "this text");
-	program_list_option(NULL, "version", 0, NULL, "the program's version");
-	program_list_option(
-	    NULL, "list-commands", 0, NULL, "commands and options as a table, for programs");
+	list_rows(NULL, program_rows);
 }
 
 void
