@@ -17,7 +17,8 @@ mkdir "$scratch/elsewhere"
 cp -r base "$scratch/elsewhere"
 read -r flags < "$build/flags"
 for directory in "$PWD" "$scratch/elsewhere"; do
-	(cd "$directory" && eval "${flags//$PWD/$directory} -I. -c -o '$scratch/units.o' base/units.c") \
+	command="${flags//$PWD/$directory} -I. -c -o '$scratch/units.o' base/units.c" # before $PWD is another one
+	(cd "$directory" && eval "$command") \
 		2>> "$scratch/wrong" && sha256sum < "$scratch/units.o"
 done > "$scratch/sums"
 [ "$(sort -u "$scratch/sums" | wc -l)" -eq 1 ] && [ "$(wc -l < "$scratch/sums")" -eq 2 ]
